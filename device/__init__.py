@@ -1,0 +1,1 @@
+"""What the box senses, and when it takes a photo."""

@@ -1,0 +1,62 @@
+"""The distribution `ronde`: four packages, one command."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+# ai-edge-litert is TensorFlow Lite's successor and 7 to 20 times faster on INT8 (docs/adr/0002). It has no 32-bit Arm
+# wheel; there tflite-runtime is used, which fails at run time beside numpy 2 and which pip does not keep from it.
+ON_LITERT = 'platform_machine != "armv7l" and platform_machine != "armv6l"'
+ON_TFLITE = 'platform_machine == "armv7l" or platform_machine == "armv6l"'
+
+BACKEND = ["iotcore>=0.4,<0.5"]
+TRAIN = ["torch==2.13.0", "litert-torch==0.10.0"]
+
+setup(
+    name="ronde",
+    version="0.1.0",
+    description="The road survey of a town, on the car: a photo every four metres, people hidden before anything is written.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["device*", "inference*", "sync*", "provisioning*"]),
+    package_data={
+        "device": ["py.typed"],
+        "inference": ["py.typed", "models/*.tflite", "models/*.json"],
+        "sync": ["py.typed", "schemas/*.json"],
+        "provisioning": ["py.typed"],
+    },
+    entry_points={"console_scripts": ["ronde = sync.command:main"]},
+    install_requires=[
+        f"ai-edge-litert>=2.0; {ON_LITERT}",
+        f"tflite-runtime>=2.14; {ON_TFLITE}",
+        f"numpy>=1.26; {ON_LITERT}",
+        f"numpy>=1.26,<2; {ON_TFLITE}",
+        "pillow>=10.1",
+        "gpsd-py3==0.3.0",
+        "paho-mqtt>=2.1,<3",
+        "sqlite-utils>=4.2",
+        "rich>=13",
+        'tomli>=2; python_version < "3.11"',
+    ],
+    extras_require={
+        # On a Pi, picamera2 and libcamera come from the system (python3-picamera2) into a venv with system site-packages;
+        # the extra names what a pip-only unit adds.
+        "pi": ["gpiozero>=2"],
+        "backend": BACKEND,
+        "train": TRAIN,
+        "dev": [
+            *BACKEND,
+            "cryptography>=42",
+            "hypothesis>=6.100",
+            "import-linter>=2",
+            "jsonschema[format]>=4.21",
+            "mypy>=1.13",
+            "pytest>=8",
+            "ruff>=0.8",
+        ],
+    },
+)

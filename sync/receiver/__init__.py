@@ -1,0 +1,1 @@
+"""The reference backend: stores each event once, then acknowledges it."""
