@@ -1,0 +1,243 @@
+"""The unit's configuration: `ronde.toml`, read once into frozen dataclasses.
+
+Everything but `[unit] fleet` and `name` has a default. An unknown key, a wrong type and a value out of range are refused with
+their place. The contract is docs/configuration.md.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from provisioning.table import SettingsError, Table
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_FILE = Path("/etc/ronde/ronde.toml")
+
+Stream = Literal["finding", "grade", "track", "evidence", "health", "alert"]
+CameraKind = Literal["picamera2", "v4l2", "argus", "recorded", "simulated"]
+Confirm = Literal["backend", "broker"]
+
+STREAMS: tuple[Stream, ...] = get_args(Stream)
+CAMERA_KINDS: tuple[CameraKind, ...] = get_args(CameraKind)
+CONFIRMS: tuple[Confirm, ...] = get_args(Confirm)
+DEFAULT_STREAMS: tuple[Stream, ...] = ("finding", "grade", "track", "evidence", "health")
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+"""Fleet, unit and backend names: they go into topics, certificates and file names."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Who this car is. `state` is the folder that holds all that the unit writes."""
+
+    fleet: str
+    name: str
+    state: Path = Path("/var/lib/ronde")
+
+
+@dataclass(frozen=True, slots=True)
+class Gps:
+    """Where gpsd listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 2947
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """The camera and where it looks from: `height_m` above the road, `pitch_deg` down, `yaw_deg` right, `hfov_deg` across.
+
+    `device` is read by v4l2, `drive` (the folder of a recorded drive) by recorded.
+    """
+
+    kind: CameraKind = "picamera2"
+    width: int = 1456
+    height: int = 1088
+    fps: int = 30
+    height_m: float = 1.35
+    pitch_deg: float = 6.0
+    yaw_deg: float = 0.0
+    hfov_deg: float = 63.0
+    device: str = "/dev/video0"
+    drive: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """How often along the road a photo is wanted."""
+
+    spacing_m: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """File names in the installed inference/models, or paths."""
+
+    roads: str = "roads-1.tflite"
+    privacy: str = "privacy-1.tflite"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One receiver of events, with its broker. `ca`, `cert` and `key` are None only for mqtt:// on loopback."""
+
+    name: str
+    url: str
+    ca: Path | None
+    cert: Path | None
+    key: Path | None
+    streams: tuple[Stream, ...] = DEFAULT_STREAMS
+    confirm: Confirm = "backend"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `ronde.toml`. `source` is the file it was read from, None where there was none."""
+
+    unit: Unit
+    gps: Gps = field(default_factory=Gps)
+    camera: Camera = field(default_factory=Camera)
+    trigger: Trigger = field(default_factory=Trigger)
+    models: Models = field(default_factory=Models)
+    backends: tuple[Backend, ...] = ()
+    source: Path | None = None
+
+
+def read_settings(file: Path) -> Settings:
+    """The settings of `file`.
+
+    Raises:
+        SettingsError: it cannot be read, is no TOML, or says something that is not allowed; one sentence with the place.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(f"{file}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: cannot be read: {error}") from error
+    if not text.strip():
+        raise SettingsError(f"{file}: the file is empty")
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: is no TOML: {error}") from error
+    return settings_of(document, file)
+
+
+def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
+    """The settings that a parsed TOML `document` holds; `file` is named in errors."""
+    whole = Table(file, "", document)
+    settings = Settings(
+        unit=_unit(whole.table("unit")),
+        gps=_gps(whole.table("gps")),
+        camera=camera_of_table(whole.table("camera")),
+        trigger=_trigger(whole.table("trigger")),
+        models=_models(whole.table("models")),
+        backends=_backends(whole),
+        source=file,
+    )
+    whole.done()
+    return settings
+
+
+def _unit(table: Table) -> Unit:
+    fleet = table.text("fleet", matches=NAME)
+    name = table.text("name", matches=NAME)
+    unit = Unit(fleet, name, table.path("state", Unit.state))
+    table.done()
+    return unit
+
+
+def _gps(table: Table) -> Gps:
+    gps = Gps(table.text("host", Gps.host), table.whole("port", Gps.port, 1, 65535))
+    table.done()
+    return gps
+
+
+def camera_of_table(table: Table) -> Camera:
+    """The `[camera]` table of a configuration or of a recorded drive."""
+    kind = table.choice("kind", CAMERA_KINDS, Camera.kind)
+    camera = Camera(
+        kind=kind,
+        width=table.whole("width", Camera.width, 160, 8192),
+        height=table.whole("height", Camera.height, 120, 8192),
+        fps=table.whole("fps", Camera.fps, 1, 120),
+        height_m=table.number("height_m", Camera.height_m, 0.3, 5.0),
+        pitch_deg=table.number("pitch_deg", Camera.pitch_deg, -30.0, 60.0),
+        yaw_deg=table.number("yaw_deg", Camera.yaw_deg, -90.0, 90.0),
+        hfov_deg=table.number("hfov_deg", Camera.hfov_deg, 20.0, 150.0),
+        device=table.text("device", Camera.device),
+        drive=table.path("drive", None),
+    )
+    if kind == "recorded" and camera.drive is None:
+        raise table.refused("drive", 'is missing: the folder of a recorded drive, wanted by kind = "recorded"')
+    table.done()
+    return camera
+
+
+def _trigger(table: Table) -> Trigger:
+    trigger = Trigger(table.number("spacing_m", Trigger.spacing_m, 2.0, 20.0))
+    table.done()
+    return trigger
+
+
+def _models(table: Table) -> Models:
+    if table.has("safety"):
+        raise table.refused("safety", "is not supported by this version: no safety model is shipped")
+    models = Models(table.text("roads", Models.roads), table.text("privacy", Models.privacy))
+    table.done()
+    return models
+
+
+def _backends(whole: Table) -> tuple[Backend, ...]:
+    backends: list[Backend] = []
+    for table in whole.tables("backend"):
+        backend = _backend(table)
+        if any(backend.name == other.name for other in backends):
+            raise table.refused("name", f"is used twice: {backend.name}")
+        if any(urlsplit(backend.url).netloc == urlsplit(other.url).netloc for other in backends):
+            raise table.refused("url", "is used twice: two backends do not share a broker")
+        backends.append(backend)
+    return tuple(backends)
+
+
+def _backend(table: Table) -> Backend:
+    name = table.text("name", matches=NAME)
+    url = table.text("url")
+    check_broker_url(url, lambda sentence: table.refused("url", sentence))
+    secure = url.startswith("mqtts:")
+    ca, cert, key = (table.path(each, None) for each in ("ca", "cert", "key"))
+    for each, path in (("ca", ca), ("cert", cert), ("key", key)):
+        if secure and path is None:
+            raise table.refused(each, "is missing: mqtts:// needs ca, cert and key")
+        if not secure and path is not None:
+            raise table.refused(each, "does not go with mqtt://, which is for loopback and has no certificates")
+    streams = table.choices("streams", STREAMS, DEFAULT_STREAMS)
+    backend = Backend(name, url, ca, cert, key, streams, table.choice("confirm", CONFIRMS, "backend"))
+    table.done()
+    return backend
+
+
+def check_broker_url(url: str, refused: Any) -> None:
+    """Refuse a broker's address that is neither mqtts:// nor mqtt:// on loopback; `refused` makes the error of a sentence."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise refused(f"has no valid port: {url}") from None
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/") or port == 0:
+        raise refused(f"is no broker's address: {url}; it is mqtts://HOST:PORT")
+    if parts.username or parts.password:
+        raise refused("holds a password; the unit's certificate is its identity")
+    if parts.scheme == "mqtt" and parts.hostname not in LOOPBACK:
+        raise refused(f"is not encrypted: {url}; mqtt:// is accepted for 127.0.0.1, ::1 and localhost alone")
