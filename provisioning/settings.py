@@ -6,7 +6,7 @@ their place. The contract is docs/configuration.md.
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,6 +20,7 @@ else:
     import tomli as tomllib
 
 DEFAULT_FILE = Path("/etc/ronde/ronde.toml")
+STATE = Path("/var/lib/ronde")
 
 Stream = Literal["finding", "grade", "track", "evidence", "health", "alert"]
 CameraKind = Literal["picamera2", "v4l2", "argus", "recorded", "simulated"]
@@ -42,7 +43,7 @@ class Unit:
 
     fleet: str
     name: str
-    state: Path = Path("/var/lib/ronde")
+    state: Path = STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,30 +154,32 @@ def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
 def _unit(table: Table) -> Unit:
     fleet = table.text("fleet", matches=NAME)
     name = table.text("name", matches=NAME)
-    unit = Unit(fleet, name, table.path("state", Unit.state))
+    unit = Unit(fleet, name, table.path("state", STATE))
     table.done()
     return unit
 
 
 def _gps(table: Table) -> Gps:
-    gps = Gps(table.text("host", Gps.host), table.whole("port", Gps.port, 1, 65535))
+    default = Gps()
+    gps = Gps(table.text("host", default.host), table.whole("port", default.port, 1, 65535))
     table.done()
     return gps
 
 
 def camera_of_table(table: Table) -> Camera:
     """The `[camera]` table of a configuration or of a recorded drive."""
-    kind = table.choice("kind", CAMERA_KINDS, Camera.kind)
+    default = Camera()
+    kind = table.choice("kind", CAMERA_KINDS, default.kind)
     camera = Camera(
         kind=kind,
-        width=table.whole("width", Camera.width, 160, 8192),
-        height=table.whole("height", Camera.height, 120, 8192),
-        fps=table.whole("fps", Camera.fps, 1, 120),
-        height_m=table.number("height_m", Camera.height_m, 0.3, 5.0),
-        pitch_deg=table.number("pitch_deg", Camera.pitch_deg, -30.0, 60.0),
-        yaw_deg=table.number("yaw_deg", Camera.yaw_deg, -90.0, 90.0),
-        hfov_deg=table.number("hfov_deg", Camera.hfov_deg, 20.0, 150.0),
-        device=table.text("device", Camera.device),
+        width=table.whole("width", default.width, 160, 8192),
+        height=table.whole("height", default.height, 120, 8192),
+        fps=table.whole("fps", default.fps, 1, 120),
+        height_m=table.number("height_m", default.height_m, 0.3, 5.0),
+        pitch_deg=table.number("pitch_deg", default.pitch_deg, -30.0, 60.0),
+        yaw_deg=table.number("yaw_deg", default.yaw_deg, -90.0, 90.0),
+        hfov_deg=table.number("hfov_deg", default.hfov_deg, 20.0, 150.0),
+        device=table.text("device", default.device),
         drive=table.path("drive", None),
     )
     if kind == "recorded" and camera.drive is None:
@@ -186,7 +189,7 @@ def camera_of_table(table: Table) -> Camera:
 
 
 def _trigger(table: Table) -> Trigger:
-    trigger = Trigger(table.number("spacing_m", Trigger.spacing_m, 2.0, 20.0))
+    trigger = Trigger(table.number("spacing_m", Trigger().spacing_m, 2.0, 20.0))
     table.done()
     return trigger
 
@@ -194,7 +197,8 @@ def _trigger(table: Table) -> Trigger:
 def _models(table: Table) -> Models:
     if table.has("safety"):
         raise table.refused("safety", "is not supported by this version: no safety model is shipped")
-    models = Models(table.text("roads", Models.roads), table.text("privacy", Models.privacy))
+    default = Models()
+    models = Models(table.text("roads", default.roads), table.text("privacy", default.privacy))
     table.done()
     return models
 
@@ -228,7 +232,7 @@ def _backend(table: Table) -> Backend:
     return backend
 
 
-def check_broker_url(url: str, refused: Any) -> None:
+def check_broker_url(url: str, refused: Callable[[str], Exception]) -> None:
     """Refuse a broker's address that is neither mqtts:// nor mqtt:// on loopback; `refused` makes the error of a sentence."""
     parts = urlsplit(url)
     try:
