@@ -63,17 +63,18 @@ class Chooser:
         """The newest fix."""
         return self._odometer.knot.fix if self._odometer.knot else None
 
-    def take_fix(self, fix: Fix) -> None:
-        """The next accepted fix, newer than the last."""
+    def take_fix(self, fix: Fix) -> Stretch | None:
+        """The next accepted fix, newer than the last; the stretch of road that leads to it, None for the first one."""
         stretch = self._odometer.advance(fix)
         if stretch is None:
             before_s = math.nextafter(fix.boot_s, -math.inf)
             self.before_first_fix += len(self.ring.until(before_s))
             self.ring.drop_until(before_s)
-            return
+            return None
         if stretch.standing:
             self.standing_s += stretch.seconds
         self._road.append(stretch)
+        return stretch
 
     def end(self) -> None:
         """No more fixes and exposures will come: what is left can be decided on."""

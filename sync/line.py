@@ -71,8 +71,9 @@ class Line:
 
     def take_fix(self, fix: Fix) -> None:
         """The next accepted fix."""
-        self.chooser.take_fix(fix)
-        piece = self._track.fix(fix, self.chooser.odometer_m)
+        stretch = self.chooser.take_fix(fix)
+        filled_m = stretch.length_m if stretch is not None and stretch.lost else 0.0
+        piece = self._track.fix(fix, self.chooser.odometer_m, filled_m)
         if piece is not None:
             self._store.put_track(piece)
 
@@ -142,7 +143,7 @@ class Line:
         if gap is not None:
             self._store.put_gap(gap)
             self._track.gap(gap)
-        self._track.frame(filled=filled)
+        self._track.frame()
         log.debug("frame_kept", frame_id=kept.frame_id, odometer_m=round(place.odometer_m, 2), hidden=len(looked.frame.hidden))
         return Step.KEPT
 

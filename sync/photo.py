@@ -27,7 +27,7 @@ def write_photo(file: Path, frame: AnonymousFrame) -> str:
     jpeg = encode_jpeg(frame)
     partial = file.with_name(file.name + ".part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(file.parent)
         with partial.open("wb") as out:
             out.write(jpeg)
             out.flush()
@@ -44,6 +44,14 @@ def encode_jpeg(frame: AnonymousFrame) -> bytes:
     out = io.BytesIO()
     Image.fromarray(frame.pixels).save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable in the one above."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -24,7 +24,7 @@ class Piece:
     start_m: float
     end_m: float
     frames: int
-    filled: int
+    filled_m: float
     gaps: tuple[Gap, ...]
 
 
@@ -37,12 +37,13 @@ class Tracker:
         self._last: Fix | None = None
         self._start_m = 0.0
         self._frames = 0
-        self._filled = 0
+        self._filled_m = 0.0
         self._gaps: list[Gap] = []
 
-    def fix(self, fix: Fix, odometer_m: float) -> Piece | None:
-        """The next fix and the odometer there; a finished piece where 500 m or 60 s are full."""
+    def fix(self, fix: Fix, odometer_m: float, filled_m: float) -> Piece | None:
+        """The next fix, the odometer there, and how much of the road to it is filled; a finished piece at 500 m or 60 s."""
         self._last = fix
+        self._filled_m += filled_m
         if not self._fixes or _apart(self._fixes[-1], fix) >= STEP_M:
             self._fixes.append(fix)
         seconds = fix.boot_s - self._fixes[0].boot_s
@@ -50,10 +51,9 @@ class Tracker:
             return self._cut(odometer_m)
         return None
 
-    def frame(self, *, filled: bool) -> None:
+    def frame(self) -> None:
         """A frame was kept."""
         self._frames += 1
-        self._filled += filled
 
     def gap(self, gap: Gap) -> None:
         """A gap was closed."""
@@ -79,11 +79,11 @@ class Tracker:
             start_m=self._start_m,
             end_m=odometer_m,
             frames=self._frames,
-            filled=self._filled,
+            filled_m=self._filled_m,
             gaps=tuple(self._gaps),
         )
         self._n += 1
-        self._fixes, self._start_m, self._frames, self._filled, self._gaps = [last], odometer_m, 0, 0, []
+        self._fixes, self._start_m, self._frames, self._filled_m, self._gaps = [last], odometer_m, 0, 0.0, []
         return piece
 
 
