@@ -1,8 +1,28 @@
 """Hide, then keep: the only frame that may be stored, cropped or sent."""
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from device.frame import Pixels, Place
+import numpy as np
+
+from device.frame import Frame, Pixels, Place
+from inference.detect import Box, Detection
+
+Region = tuple[int, int, int, int]
+
+HEAD_SHARE = 0.35
+"""The upper part of a standing person's box that holds the head (hair and neck with it)."""
+SQUAT = 1.5
+"""A person's box less than this many times as high as wide shows no whole standing person: all of it is hidden."""
+EDGE_SHARE = 0.01
+"""A box that ends this near to the picture's edge, in parts of its width or height, counts as cut by it."""
+MARGIN = 0.2
+"""What a face's, plate's or head's box is grown by on each side, in parts of the root of its area."""
+MARGIN_PX = 2.0
+"""At least so much: a small box is off by whole pixels of the model's input, not by parts of itself."""
+COLOUR_SAMPLES = 32
+"""A region's colour is the mean over a grid of at most so many of its rows and columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,3 +38,99 @@ class AnonymousFrame:
     hidden: tuple[tuple[int, int, int, int], ...]
     hidden_share: float
     source: str | None = None
+
+
+def hide(frame: Frame, people: Sequence[Detection], signs: Sequence[Detection] = ()) -> AnonymousFrame:
+    """Hides faces, plates and the heads of persons, in a copy of the frame's pixels.
+
+    A region becomes one flat colour, the mean of what lay there; regions that overlap share one. Blur and coarse pixels still
+    carry the structure from which faces and characters have been recognised again (McPherson et al. 2016,
+    arXiv 1609.00408); one colour carries none, and costs less.
+
+    A "plate" that lies wholly in one of `signs` is that sign's own writing and stays readable, unless a vehicle is there too.
+    `people` are the detections of the privacy model, vehicles with them.
+    """
+    height, width = frame.pixels.shape[:2]
+    regions = tuple(_regions(people, signs, width, height))
+    pixels = frame.pixels.copy()
+    covered = np.zeros((height, width), np.bool_)
+    for group in _overlapping(regions):
+        colour = _mean_colour(frame.pixels, group)
+        for left, top, right, bottom in group:
+            pixels[top:bottom, left:right] = colour
+            covered[top:bottom, left:right] = True
+    share = float(np.count_nonzero(covered)) / covered.size
+    return AnonymousFrame(pixels, frame.place, regions, share, frame.source)
+
+
+def _regions(people: Sequence[Detection], signs: Sequence[Detection], width: int, height: int) -> Iterable[Region]:
+    vehicles = [found.box for found in people if found.label == "vehicle"]
+    for found in people:
+        if found.label == "vehicle" or (found.label == "plate" and _is_writing(found.box, signs, vehicles)):
+            continue
+        box = _head(found.box, width, height) if found.label == "person" else found.box
+        left, top, right, bottom = _outwards(box, width, height)
+        if left < right and top < bottom:
+            yield left, top, right, bottom
+
+
+def _is_writing(plate: Box, signs: Sequence[Detection], vehicles: Sequence[Box]) -> bool:
+    """Whether a plate is part of a sign. A vehicle's rear taken for a sign must not free its plate."""
+    return any(_inside(plate, sign.box) for sign in signs) and not any(_inside(plate, vehicle) for vehicle in vehicles)
+
+
+def _inside(inner: Box, outer: Box) -> bool:
+    return inner[0] >= outer[0] and inner[1] >= outer[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
+
+
+def _head(box: Box, width: int, height: int) -> Box:
+    """The part of a person's box to hide: the whole of it where one cannot say where the head is."""
+    left, top, right, bottom = box
+    edge_x, edge_y = EDGE_SHARE * width, EDGE_SHARE * height
+    cut = left <= edge_x or top <= edge_y or right >= width - edge_x or bottom >= height - edge_y
+    if cut or bottom - top < SQUAT * (right - left):
+        return box
+    return left, top, right, top + HEAD_SHARE * (bottom - top)
+
+
+def _outwards(box: Box, width: int, height: int) -> Region:
+    """Grown by the margin, rounded outwards to whole pixels, clipped to the picture."""
+    left, top, right, bottom = box
+    margin = max(MARGIN_PX, MARGIN * math.sqrt(max(0.0, (right - left) * (bottom - top))))
+    return (
+        max(0, math.floor(left - margin)),
+        max(0, math.floor(top - margin)),
+        min(width, math.ceil(right + margin)),
+        min(height, math.ceil(bottom + margin)),
+    )
+
+
+def _overlapping(regions: Sequence[Region]) -> list[list[Region]]:
+    """The regions in groups: two that share a pixel are in one group, and so is all that hangs on them."""
+    groups: list[list[Region]] = []
+    for region in regions:
+        joined = [region]
+        apart = []
+        for group in groups:
+            if any(_share_pixels(region, other) for other in group):
+                joined += group
+            else:
+                apart.append(group)
+        groups = [*apart, joined]
+    return groups
+
+
+def _share_pixels(one: Region, other: Region) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _mean_colour(pixels: Pixels, group: Sequence[Region]) -> Pixels:
+    """One RGB colour, (3,): the mean of the regions' means, weighted by their areas."""
+    total, weight = np.zeros(3), 0
+    for left, top, right, bottom in group:
+        down, across = math.ceil((bottom - top) / COLOUR_SAMPLES), math.ceil((right - left) / COLOUR_SAMPLES)
+        area = (bottom - top) * (right - left)
+        total += pixels[top:bottom:down, left:right:across].mean(axis=(0, 1)) * area
+        weight += area
+    colour: Pixels = np.round(total / weight).astype(np.uint8)
+    return colour

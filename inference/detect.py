@@ -1,6 +1,14 @@
-"""One box, one label, one score, in one frame."""
+"""One box, one label, one score, in one frame; and all of them that a model's outputs hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from inference.decode import MOST_CANDIDATES, Found, decode, grid_of
+from inference.letterbox import Letterboxed
+from inference.manifest import Head, Manifest
+from inference.model import ModelFailed, Output
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,3 +18,28 @@ class Detection:
     label: str
     score: float
     box: tuple[float, float, float, float]
+
+
+def detect(manifest: Manifest, outputs: Sequence[Output], picture: Letterboxed) -> tuple[Detection, ...]:
+    """What reaches the model's own thresholds, in pixels of the frame that `picture` was made of.
+
+    Raises:
+        ModelFailed: the output is not finite, or so much is found that it cannot be true.
+    """
+    detections: list[Detection] = []
+    for head, output in zip(manifest.heads, outputs, strict=True):
+        found = decode(head, output, grid_of(manifest), manifest.thresholds)
+        if found.candidates > MOST_CANDIDATES:
+            raise ModelFailed(f"{manifest.name} finds something at {found.candidates} points: its output is saturated")
+        detections += in_frame(head, found, picture)
+    return tuple(detections)
+
+
+def in_frame(head: Head, found: Found, picture: Letterboxed) -> list[Detection]:
+    """`found` in pixels of the frame, clipped to it; what lies in the padding alone is left out."""
+    boxes = picture.in_frame(found.boxes).tolist()
+    return [
+        Detection(head.labels[column], score, (left, top, right, bottom))
+        for column, score, (left, top, right, bottom) in zip(found.columns.tolist(), found.scores.tolist(), boxes, strict=True)
+        if right > left and bottom > top
+    ]

@@ -1,0 +1,129 @@
+"""Loading a model and running it: refused with a reason, or the same boxes whatever the file's outer numbers are."""
+
+import numpy as np
+import pytest
+
+from inference.detect import detect
+from inference.letterbox import letterbox
+from inference.manifest import ModelRefused
+from inference.model import ModelFailed
+from inference.tflite import TfliteModel
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+KINDS = {"int8": ("int8", False), "uint8": ("uint8", False), "float io": ("float32", False), "float": ("float32", True)}
+
+
+def street(seed=0):
+    """A drawn picture of the model's own size: grey noise and patches of pure colour."""
+    picture = np.random.default_rng(seed).integers(90, 160, (64, 96, 3), dtype=np.uint8)
+    picture[8:24, 16:32] = RED
+    picture[32:64, 64:96] = GREEN
+    picture[40:48, 8:16] = BLUE
+    return picture
+
+
+def found(path, picture):
+    model = TfliteModel(path)
+    boxed = letterbox(picture, 96, 64)
+    return detect(model.manifest, model.invoke(boxed.pixels), boxed)
+
+
+def test_pure_colours_are_found_where_they_are(model_file):
+    detections = found(model_file("roads"), street())
+    by_label = {}
+    for detection in detections:
+        by_label.setdefault(detection.label, []).append(detection)
+    assert set(by_label) == {"pothole", "sign_stop", "patch"}
+    blue = max(by_label["patch"], key=lambda detection: detection.score)
+    assert np.allclose(blue.box, (4, 36, 20, 52), atol=1.5)
+    assert blue.score > 0.99
+    assert max(detection.box[2] - detection.box[0] for detection in by_label["sign_stop"]) > 32
+
+
+@pytest.mark.parametrize("task", ["roads", "privacy"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "int8"])
+def test_outer_numbers_change_no_box_by_more_than_a_quantum(model_file, task, kind):
+    io, real = KINDS[kind]
+    picture = street()
+    plain = found(model_file(task, "plain"), picture)
+    other = found(model_file(task, "other", io=io, real=real), picture)
+    assert len(plain) > 3
+    assert len(plain) == len(other)
+    for one in plain:
+        # One step of a distance is 1/32 of its logarithm, or 1/16 of a bin's logit: so much of a side, or next to nothing.
+        side = max(one.box[2] - one.box[0], one.box[3] - one.box[1])
+        near = [two for two in other if np.allclose(one.box, two.box, atol=side / 32 if real else 1e-4)]
+        assert any(one.label == two.label and abs(one.score - two.score) <= (0.125 / 4 if real else 1e-6) for two in near)
+
+
+def test_a_picture_enters_as_its_manifest_says(model_file):
+    odd = {"mean": 100.0, "std": 50.0}
+    path = model_file("roads", "odd", edit=lambda manifest: manifest["input"].update(odd))
+    plain = TfliteModel(model_file("roads", "plain"))
+    picture = street()
+    real = (picture.astype(np.float64) - 100) / 50
+    same = np.clip(np.round(real * 64) + 128, 0, 255).astype(np.uint8)
+    for one, two in zip(TfliteModel(path).invoke(picture), plain.invoke(same), strict=True):
+        assert (one.scores == two.scores).all()
+        assert (one.boxes == two.boxes).all()
+
+
+def change_input(**changes):
+    return {"edit": lambda manifest: manifest["input"].update(changes)}
+
+
+def change_scores(**changes):
+    return {"edit": lambda manifest: manifest["heads"][0]["scores"].update(changes)}
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        (change_input(scale=0), "[input] scale is 0"),
+        (change_input(scale=0.5), "its input has scale 0.015625 and zero point 0, its manifest says scale 0.5"),
+        (change_input(zero_point=3), "its manifest says scale 0.015625 and zero point 3"),
+        (change_input(dtype="uint8"), "its input is int8 where its manifest says uint8"),
+        (change_input(dtype="float32"), "its input is int8 where its manifest says float32"),
+        (change_input(width=64), "shape is [1, 126, 3]; input, strides, labels and encoding make it [1, 84, 3]"),
+        (change_scores(name="elsewhere"), "has no output 'elsewhere'; it has boxes_0, scores_0"),
+        (change_scores(dtype="uint8", zero_point=3), "its output 'scores_0' is int8 where its manifest says uint8"),
+        (change_scores(scale=0.25), "its output 'scores_0' has scale 0.125"),
+        ({"spoil": lambda content: content[: len(content) // 2]}, "the runtime cannot load it"),
+        ({"spoil": lambda content: b"no model at all" * 100}, "the runtime cannot load it"),
+    ],
+)
+def test_a_file_that_is_not_what_its_manifest_says_is_refused_in_one_sentence(model_file, how, reason):
+    path = model_file("roads", **how)
+    with pytest.raises(ModelRefused) as refused:
+        TfliteModel(path)
+    sentence = str(refused.value)
+    assert reason in sentence
+    assert str(path.with_suffix("")) in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.99])
+def test_one_flipped_bit_is_refused(model_file, at):
+    path = model_file("roads")
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelRefused, match="sha256"):
+        TfliteModel(path)
+
+
+@pytest.mark.parametrize("scale", [0.0, float("nan")])
+def test_a_scale_of_zero_in_the_file_itself_is_refused(model_file, scale):
+    quarter = np.float32(0.125).tobytes()
+
+    def spoil(content):
+        assert quarter in content
+        return content.replace(quarter, np.float32(scale).tobytes())
+
+    with pytest.raises(ModelRefused):
+        TfliteModel(model_file("roads", spoil=spoil))
+
+
+def test_a_picture_of_another_size_fails(model_file):
+    with pytest.raises(ModelFailed, match=r"takes pictures of shape \(64, 96, 3\)"):
+        TfliteModel(model_file("roads")).invoke(np.zeros((64, 64, 3), np.uint8))
