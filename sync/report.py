@@ -1,0 +1,96 @@
+"""What a round came to: `report.json`, and the same in words."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from device.spacing import TOLERANCE_M
+from sync.line import Line
+
+REPORT = "report.json"
+
+
+def report_of(line: Line, round_id: str, models: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, Any]:
+    """The report of a finished round.
+
+    Args:
+        line: the line that drove it.
+        round_id: its id.
+        models: model name to sha256.
+        source: what only the source of frames knows: frames_unreadable, speed_source, geometry.
+    """
+    spacing, tally = line.spacing, line.tally
+    seconds = {stage: round(spent, 3) for stage, spent in sorted(tally.seconds.items())}
+    spent_s = sum(tally.seconds.values())
+    return {
+        "round_id": round_id,
+        "software": version("ronde"),
+        "models": dict(models),
+        "frames_read": line.chooser.ring.read,
+        "frames_kept": spacing.frames,
+        "marks": spacing.marks,
+        "gaps": [
+            {"odometer_m": round(gap.odometer_m, 2), "length_m": round(gap.length_m, 2), "reason": gap.reason}
+            for gap in spacing.gaps
+        ],
+        "length_m": round(line.chooser.odometer_m, 2),
+        "gap_histogram_m": spacing.histogram_m(),
+        "share_within": _rounded(spacing.share_within),
+        "spacing_m": spacing.spacing_m,
+        "spacing_tolerance_m": TOLERANCE_M,
+        "standing_s": round(line.chooser.standing_s, 1),
+        "standing_frames": spacing.standing,
+        "filled_share": _rounded(spacing.filled_share),
+        "hidden_regions": tally.hidden_regions,
+        "hidden_area_share": _rounded(tally.hidden_area / spacing.frames if spacing.frames else None),
+        "detections": dict(sorted(tally.detections.items())),
+        "findings": dict(sorted(tally.findings.items())),
+        "dropped": dict(sorted(tally.dropped.items())),
+        **source,
+        "seconds": seconds,
+        "invoke_share": _rounded(tally.seconds["invoke"] / spent_s if spent_s else None),
+    }
+
+
+def write_report(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write `report.json` as a whole."""
+    partial = folder / (REPORT + ".part")
+    partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / REPORT)
+
+
+def in_words(report: Mapping[str, Any]) -> str:
+    """The report as a person reads it in a terminal."""
+    share, seconds = report["share_within"], report["seconds"]
+    spent_s = sum(seconds.values())
+    lines = [
+        f"round {report['round_id']}: {report['length_m']:.0f} m, {report['frames_kept']} photos of {report['marks']} marks",
+        f"spacing: {_percent(share)} of the distances are within {report['spacing_m']:g} +- {report['spacing_tolerance_m']:g} m",
+        f"standing: {report['standing_s']:.0f} s, {report['standing_frames']} photos taken there",
+        f"hidden: {report['hidden_regions']} regions, {_percent(report['hidden_area_share'])} of the area of a photo on average",
+        "found: " + (", ".join(f"{count} {label}" for label, count in report["findings"].items()) or "nothing"),
+    ]
+    if report["frames_unreadable"]:
+        lines.append(f"unreadable: {report['frames_unreadable']} frames, left out")
+    if report["speed_source"] == "positions":
+        lines.append("speed: the recording has none; it was derived from smoothed positions, so distances are less sure")
+    if report["geometry"] == "assumed":
+        lines.append("geometry: the recording does not tell it; the default camera is assumed")
+    missing: dict[str, float] = {}
+    for gap in report["gaps"]:
+        missing[gap["reason"]] = missing.get(gap["reason"], 0.0) + gap["length_m"]
+    lines += [f"without photo: {length_m:.0f} m ({reason})" for reason, length_m in sorted(missing.items())]
+    if spent_s:
+        parts = ", ".join(f"{stage} {spent / spent_s:.0%}" for stage, spent in sorted(seconds.items(), key=lambda item: -item[1]))
+        lines.append(f"time: {spent_s:.1f} s: {parts}")
+    return "\n".join(lines)
+
+
+def _percent(share: float | None) -> str:
+    return "none" if share is None else f"{share:.1%}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

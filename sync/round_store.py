@@ -1,0 +1,254 @@
+"""One round in the unit's database: each kept frame with its photo, detections, findings and events, or none of them.
+
+The photo is durable before its row exists, and the row, its findings and their events are one transaction: a power cut leaves
+at most a photo without a row, which `sweep` removes at the next start.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from device.frame import Place
+from device.spacing import Gap
+from inference.detect import Detection
+from inference.finding import Finding
+from inference.look import Looked
+from inference.place import place_of
+from provisioning.settings import Backend, Unit
+from sync.database import transaction
+from sync.event import Event, event_id, finding_data, gap_data, iso, track_data
+from sync.outbox import Outbox
+from sync.photo import write_photo
+from sync.track import Piece
+
+Timed = Callable[[str], AbstractContextManager[None]]
+"""Adds the time of a block to the stage that it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of one frame."""
+
+    frame_id: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Who sends, and to whom; no unit where there is nobody to tell."""
+
+    unit: Unit | None = None
+    backends: tuple[Backend, ...] = ()
+
+
+class RoundStore:
+    """Writes one round. All calls come from the thread that opened the database."""
+
+    def __init__(self, db: Database, state: Path, round_id: str, recipients: Recipients, roads_sha256: str) -> None:
+        self._db = db
+        self._state = state
+        self._round_id = round_id
+        self._recipients = recipients
+        self._roads_sha256 = roads_sha256
+        self._outbox = Outbox(db)
+        self._frames = 0
+        self._findings = 0
+
+    def begin(self, started_at: datetime | None, software: str, models: Mapping[str, str], settings: Mapping[str, Any]) -> None:
+        """Write the round's row; beginning a round again that was cut off goes on with it."""
+        with transaction(self._db):
+            self._db.conn.execute(
+                "INSERT OR IGNORE INTO round (id, started_at, software, models, settings) VALUES (?, ?, ?, ?, ?)",
+                [self._round_id, _iso(started_at), software, _json(models), _json(settings)],
+            )
+
+    def keep(self, looked: Looked, timed: Timed) -> Kept:
+        """Make a looked-at frame durable: photo first, then its rows and events in one transaction.
+
+        A frame that a cut-off replay had kept already is left as it is.
+
+        Raises:
+            PhotoNotWritten: the disk did not take the photo; nothing was stored.
+        """
+        self._frames += 1
+        frame_id = f"{self._round_id}-{self._frames:06d}"
+        findings = self._findings_of(frame_id, looked)
+        if not self._has_frame(frame_id):
+            file = f"frames/{self._round_id}/{self._frames:06d}.jpg"
+            with timed("photo"):
+                sha256 = write_photo(self._state / file, looked.frame)
+            with timed("database"), transaction(self._db):
+                self._insert_frame(frame_id, looked, file, sha256)
+                self._insert_detections(frame_id, looked.detections)
+                for finding in findings:
+                    self._insert_finding(finding, looked.frame.place, sha256)
+        return Kept(frame_id, findings)
+
+    def put_gap(self, gap: Gap) -> None:
+        """Store road without a photo."""
+        with transaction(self._db):
+            self._db.conn.execute(
+                "INSERT INTO gap (round_id, odometer_m, length_m, reason) "
+                "SELECT :round, :start, :length, :reason WHERE NOT EXISTS "
+                "(SELECT 1 FROM gap WHERE round_id = :round AND odometer_m = :start AND reason = :reason)",
+                {"round": self._round_id, "start": gap.odometer_m, "length": gap.length_m, "reason": gap.reason},
+            )
+
+    def put_track(self, piece: Piece) -> None:
+        """Store a piece of track with its event."""
+        points = [[longitude_deg, latitude_deg] for latitude_deg, longitude_deg in piece.points]
+        with transaction(self._db):
+            stored = self._db.conn.execute(
+                "INSERT OR IGNORE INTO track (round_id, n, from_m, to_m, from_at, to_at, points, frames, filled_m) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    self._round_id,
+                    piece.n,
+                    piece.start_m,
+                    piece.end_m,
+                    iso(piece.started_at),
+                    iso(piece.ended_at),
+                    json.dumps(points),
+                    piece.frames,
+                    piece.filled_m,
+                ],
+            ).rowcount
+            if stored:
+                self._tell("track", piece.n, piece.ended_at, _track_data(self._round_id, piece))
+
+    def end(self, ended_at: datetime | None) -> None:
+        """Close the round."""
+        with transaction(self._db):
+            self._db.conn.execute("UPDATE round SET ended_at = ? WHERE id = ?", [_iso(ended_at), self._round_id])
+
+    def _findings_of(self, frame_id: str, looked: Looked) -> tuple[Finding, ...]:
+        """One finding for each detection, at the camera's place; merging over frames is the next step of this line."""
+        place = looked.frame.place
+        latitude_deg, longitude_deg, uncertainty_m = place_of(place)
+        findings = []
+        for detection in looked.detections:
+            self._findings += 1
+            findings.append(
+                Finding(
+                    id=f"{self._round_id}-f{self._findings}",
+                    round_id=self._round_id,
+                    label=detection.label,
+                    score=detection.score,
+                    latitude_deg=latitude_deg,
+                    longitude_deg=longitude_deg,
+                    uncertainty_m=uncertainty_m,
+                    frames=1,
+                    best_frame_id=frame_id,
+                    seen_at=place.taken_at,
+                    model=self._roads_sha256,
+                )
+            )
+        return tuple(findings)
+
+    def _has_frame(self, frame_id: str) -> bool:
+        return self._db.conn.execute("SELECT 1 FROM frame WHERE id = ?", [frame_id]).fetchone() is not None
+
+    def _insert_frame(self, frame_id: str, looked: Looked, file: str, sha256: str) -> None:
+        place = looked.frame.place
+        self._insert(
+            "frame",
+            id=frame_id,
+            round_id=self._round_id,
+            taken_at=_iso(place.taken_at),
+            time_source=place.time_source,
+            latitude_deg=place.latitude_deg,
+            longitude_deg=place.longitude_deg,
+            accuracy_m=place.accuracy_m,
+            heading_deg=place.heading_deg,
+            speed_mps=place.speed_mps,
+            odometer_m=place.odometer_m,
+            position_source=place.position_source,
+            source=looked.frame.source,
+            file=file,
+            sha256=sha256,
+            hidden=len(looked.frame.hidden),
+        )
+
+    def _insert_detections(self, frame_id: str, detections: Sequence[Detection]) -> None:
+        for detection in detections:
+            left, top, right, bottom = detection.box
+            self._insert(
+                "detection",
+                frame_id=frame_id,
+                label=detection.label,
+                score=detection.score,
+                left=left,
+                top=top,
+                right=right,
+                bottom=bottom,
+            )
+
+    def _insert_finding(self, finding: Finding, camera: Place, photo_sha256: str) -> None:
+        self._insert(
+            "finding",
+            id=finding.id,
+            round_id=finding.round_id,
+            label=finding.label,
+            score=finding.score,
+            latitude_deg=finding.latitude_deg,
+            longitude_deg=finding.longitude_deg,
+            uncertainty_m=finding.uncertainty_m,
+            frames=finding.frames,
+            best_frame_id=finding.best_frame_id,
+            seen_at=_iso(finding.seen_at),
+            area_m2=finding.area_m2,
+            severity=finding.severity,
+        )
+        number = int(finding.id.rsplit("-f", 1)[1])
+        self._tell("finding", number, finding.seen_at, finding_data(finding, camera, photo_sha256))
+
+    def _tell(self, stream: Any, n: int, time: datetime | None, data: Mapping[str, Any]) -> None:
+        """Put an event into the outbox of every backend that wants it."""
+        unit = self._recipients.unit
+        if unit is None:
+            return
+        if time is None:
+            raise ValueError(f"the {stream} event {n} has no time yet")
+        event = Event(unit, stream, event_id(unit, stream, self._round_id, n), time, data)
+        self._outbox.put(event, self._recipients.backends)
+
+    def _insert(self, table: str, **values: Any) -> None:
+        columns = ", ".join(f'"{column}"' for column in values)
+        marks = ", ".join("?" * len(values))
+        self._db.conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values.values()))  # noqa: S608 - our own names
+
+
+def sweep(db: Database, state: Path) -> int:
+    """Remove photos that have no row, and photos half written: what a power cut left. Returns how many."""
+    known = {file for (file,) in db.conn.execute("SELECT file FROM frame")}
+    stray = [file for file in (state / "frames").rglob("*") if file.is_file() and str(file.relative_to(state)) not in known]
+    for file in stray:
+        file.unlink()
+    return len(stray)
+
+
+def _track_data(round_id: str, piece: Piece) -> dict[str, Any]:
+    return track_data(
+        round_id,
+        piece.points,
+        from_at=piece.started_at,
+        to_at=piece.ended_at,
+        length_m=piece.end_m - piece.start_m,
+        frames=piece.frames,
+        filled_m=piece.filled_m,
+        gaps=[gap_data(gap.odometer_m, gap.length_m, gap.reason) for gap in piece.gaps],
+    )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return iso(moment) if moment is not None else None
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True)
