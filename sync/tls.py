@@ -1,0 +1,43 @@
+"""TLS as every connection to a broker uses it: there is no switch to weaken it."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from sync.refusal import BrokerRefused
+
+
+class _Socket(ssl.SSLSocket):
+    """A TLS socket that does not stay open when its handshake fails."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def context(ca: Path, cert: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 at least, nobody trusted but `ca`, host names checked, our own `cert` and `key` (PEM files) shown.
+
+    The files are read at each call, so a renewed certificate is used from the next connection on.
+
+    Raises:
+        BrokerRefused: a file is missing, unreadable, or no certificate; or key and certificate do not belong together.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks names and requires a certificate
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.sslsocket_class = _Socket
+    _read(ca, "the broker's CA", lambda: made.load_verify_locations(cafile=ca))
+    _read(cert, f"the certificate, with the key {key},", lambda: made.load_cert_chain(cert, key))
+    return made
+
+
+def _read(file: Path, what: str, load: Any) -> None:
+    try:
+        load()
+    except ssl.SSLError as error:
+        raise BrokerRefused(f"{what} {file} is not usable: {error.reason or error}") from error
+    except OSError as error:
+        raise BrokerRefused(f"{what} {file} cannot be read: {error.strerror}") from error
