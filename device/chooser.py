@@ -43,6 +43,7 @@ class Chooser:
     """Chooses the exposure for each mark."""
 
     def __init__(self, spacing_m: float, ring: Ring) -> None:
+        self.spacing_m = spacing_m
         self.ring = ring
         self.before_first_fix = 0
         self.standing_s = 0.0

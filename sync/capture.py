@@ -4,34 +4,36 @@ Three threads: the camera's, which pushes exposures into the ring; one that read
 writes. A round begins with the first accepted fix and ends when the process does.
 """
 
-import fcntl
 import json
-import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 from importlib.metadata import version
-from pathlib import Path
 
 from sqlite_utils import Database
 
-from device.backoff import Backoff
 from device.boot import boot_id, now_s
-from device.camera import Camera, CameraStalled
+from device.camera import Camera, CameraStalled, camera_of
 from device.chooser import Chooser
-from device.fix import Fix, FixSource, GpsLost
+from device.fix import Fix, FixSource
 from device.frame import Exposure
+from device.gpsd import GpsdSource
 from device.ring import Ring
 from inference.look import Look
+from inference.manifest import ModelRefused, locate
+from inference.tflite import TfliteModel
 from provisioning.log import events
 from provisioning.settings import Settings
-from sync.database import transaction
+from sync.database import open_database, transaction
 from sync.event import iso
+from sync.fix_reader import FixReader
 from sync.line import Line, Step
+from sync.replay import THREADS
 from sync.round_store import Recipients, RoundStore
+from sync.rounds import close_rounds, next_round_id, only_one, sweep
 
 FIX_STALE_S = 2.0
 """Without a fix for this long no frame is called good, and the state says so."""
@@ -43,12 +45,7 @@ CHECK_EVERY_S = 1.0
 CAMERA_TRIES = 3
 """Starts of a stalled camera in a row before the process ends and systemd starts it anew."""
 
-GPS_LONGEST_S = 10.0
-"""Longest wait between two attempts to reach gpsd: it is on this machine."""
-
-
-class AlreadyRunning(Exception):
-    """Another capture has this state folder; the message names it."""
+log = events("capture")
 
 
 class Outcome(Enum):
@@ -58,69 +55,28 @@ class Outcome(Enum):
     LOOKED = "looked"
 
 
-@contextmanager
-def only_one(state: Path) -> Iterator[None]:
-    """Hold the state folder for this process.
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside world, chosen once at start. `models` maps the names of the loaded models to their sha256."""
 
-    Raises:
-        AlreadyRunning: another process holds it.
-    """
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "capture.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(f"{state} is in use by another ronde capture") from None
-        yield
-
-
-class FixReader:
-    """Reads fixes in a thread of its own and puts them into a queue; goes on for ever through losses of gpsd."""
-
-    def __init__(self, source: FixSource, stop: threading.Event) -> None:
-        self.fixes: queue.SimpleQueue[Fix] = queue.SimpleQueue()
-        self.lost: str | None = None
-        self._source = source
-        self._stop = stop
-        self._backoff = Backoff(longest_s=GPS_LONGEST_S)
-        self._thread = threading.Thread(target=self._run, name="fixes", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                fix = self._source.next_fix(CHECK_EVERY_S)
-            except GpsLost as error:
-                if self.lost != str(error):
-                    log.warning("gpsd_lost", reason=str(error))
-                self.lost = str(error)
-                self._stop.wait(self._backoff.next_s())
-                continue
-            self.lost = None
-            if fix is not None:
-                self._backoff.reset()
-                self.fixes.put(fix)
-
-
-log = events("capture")
+    source: FixSource
+    camera: Camera
+    look: Look
+    models: Mapping[str, str]
+    roads_sha256: str
 
 
 class Capture:
     """One round on the unit: `step` does what can be done now; `run` waits between."""
 
-    def __init__(
-        self, settings: Settings, source: FixSource, camera: Camera, look: Look, db: Database, stop: threading.Event
-    ) -> None:
+    def __init__(self, settings: Settings, outside: Outside, db: Database, stop: threading.Event) -> None:
         self._settings = settings
-        self._camera = camera
-        self._look = look
+        self._outside = outside
+        self._camera = outside.camera
         self._db = db
         self._stop = stop
         self._wake = threading.Event()
-        self._reader = FixReader(source, stop)
+        self._reader = FixReader(outside.source, stop)
         self._ring = Ring.for_camera(settings.camera.width, settings.camera.height)
         self._line: Line | None = None
         self._store: RoundStore | None = None
@@ -171,17 +127,15 @@ class Capture:
 
     def _begin(self, fix: Fix) -> Line:
         """A new round."""
-        roads, privacy = self._look.models()
         round_id = next_round_id(self._db, boot_id())
         recipients = Recipients(self._settings.unit, self._settings.backends)
         camera = self._settings.camera
         geometry = {key: getattr(camera, key) for key in ("width", "height", "height_m", "pitch_deg", "yaw_deg", "hfov_deg")}
         spacing_m = self._settings.trigger.spacing_m
-        self._store = RoundStore(self._db, self._settings.unit.state, round_id, recipients, roads.sha256 if roads else "")
-        models = {model.name: model.sha256 for model in (roads, privacy) if model is not None}
-        self._store.begin(fix.taken_at, version("ronde"), models, {"spacing_m": spacing_m, "camera": geometry})
+        self._store = RoundStore(self._db, self._settings.unit.state, round_id, recipients, self._outside.roads_sha256)
+        self._store.begin(fix.taken_at, version("ronde"), self._outside.models, {"spacing_m": spacing_m, "camera": geometry})
         log.info("round_began", round_id=round_id)
-        return Line(Chooser(spacing_m, self._ring), self._look, self._store, spacing_m)
+        return Line(Chooser(spacing_m, self._ring), self._outside.look, self._store)
 
     def _end(self) -> None:
         """Decide on what is in the ring and close the round."""
@@ -256,19 +210,39 @@ class Capture:
             )
 
 
-def next_round_id(db: Database, boot: str) -> str:
-    """First 8 hex digits of the boot id, a dash, and a counter of rounds since that boot."""
-    prefix = f"{boot[:8]}-"
-    taken = [
-        int(round_id[len(prefix) :]) for (round_id,) in db.conn.execute("SELECT id FROM round WHERE id GLOB ?", [prefix + "*"])
-    ]
-    return f"{prefix}{max(taken, default=0) + 1}"
+def run_capture(settings: Settings, stop: threading.Event) -> None:
+    """Capture until told to stop.
+
+    Raises:
+        AlreadyRunning: another capture has the state folder.
+        ModelRefused: the privacy model is not usable: nothing may be photographed.
+        DatabaseRefused: the database is not usable.
+        CameraStalled: the camera is gone for good.
+    """
+    with only_one(settings.unit.state):
+        privacy = TfliteModel(locate(settings.models.privacy), THREADS)
+        roads = _roads(settings)
+        models = {model.manifest.name: model.manifest.sha256 for model in (roads, privacy) if model is not None}
+        outside = Outside(
+            source=GpsdSource(settings.gps.host, settings.gps.port),
+            camera=camera_of(settings.camera),
+            look=Look(roads, privacy),
+            models=models,
+            roads_sha256=roads.manifest.sha256 if roads else "",
+        )
+        db = open_database(settings.unit.state / "ronde.db")
+        try:
+            swept, closed = sweep(db, settings.unit.state), close_rounds(db)
+            log.info("capture_started", photos_swept=swept, rounds_closed=closed)
+            Capture(settings, outside, db, stop).run()
+        finally:
+            db.close()
 
 
-def close_rounds(db: Database) -> int:
-    """End the rounds that a power cut left open, at their last frame. Returns how many."""
-    with transaction(db):
-        return db.conn.execute(
-            "UPDATE round SET ended_at = coalesce((SELECT max(taken_at) FROM frame WHERE round_id = round.id), started_at) "
-            "WHERE ended_at IS NULL"
-        ).rowcount
+def _roads(settings: Settings) -> TfliteModel | None:
+    """The roads model; without it photos are still taken, and each says so."""
+    try:
+        return TfliteModel(locate(settings.models.roads), THREADS)
+    except ModelRefused as error:
+        log.error("model_refused", reason=str(error))
+        return None

@@ -5,7 +5,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -47,24 +47,25 @@ class Tally:
     unreadable: list[str] = field(default_factory=list)
     hidden_regions: int = 0
     hidden_area: float = 0.0
+    clock: Callable[[], float] = time.perf_counter
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the time of the block to a stage."""
-        start_s = time.perf_counter()
+        start_s = self.clock()
         try:
             yield
         finally:
-            self.seconds[stage] += time.perf_counter() - start_s
+            self.seconds[stage] += self.clock() - start_s
 
 
 class Line:
     """One round: feed fixes and exposures in order of arrival, then step until it is idle."""
 
-    def __init__(self, chooser: Chooser, look: Look, store: RoundStore, spacing_m: float) -> None:
+    def __init__(self, chooser: Chooser, look: Look, store: RoundStore, clock: Callable[[], float] = time.perf_counter) -> None:
         self.chooser = chooser
-        self.spacing = Spacing(spacing_m)
-        self.tally = Tally()
+        self.spacing = Spacing(chooser.spacing_m)
+        self.tally = Tally(clock=clock)
         self._look = look
         self._store = store
         self._track = Tracker()

@@ -28,7 +28,8 @@ from provisioning.settings import Camera, Models, Settings, Trigger
 from sync.database import open_database
 from sync.line import Line, Step
 from sync.report import REPORT, report_of, write_report
-from sync.round_store import Recipients, RoundStore, sweep
+from sync.round_store import Recipients, RoundStore
+from sync.rounds import sweep
 
 THREADS = 2
 """Of one model's invoke: cores of the smallest unit that are free for it."""
@@ -72,8 +73,8 @@ def replay(
         store = RoundStore(db, out, drive.digest, recipients, roads.manifest.sha256)
         spacing_m = (settings.trigger if settings else Trigger()).spacing_m
         store.begin(drive.started_at, version("ronde"), models, {"spacing_m": spacing_m, "camera": _geometry(drive)})
-        line = Line(Chooser(spacing_m, Ring()), Look(roads, privacy), store, spacing_m)
-        _feed(line, drive, realtime=realtime, progress=progress)
+        line = Line(Chooser(spacing_m, Ring()), Look(roads, privacy), store)
+        feed(line, drive, realtime=realtime, progress=progress)
         report = report_of(
             line,
             drive.digest,
@@ -109,7 +110,8 @@ def arrivals(drive: Drive) -> Iterator[tuple[float, ArrivedFix | Exposure]]:
     return ((at_s, arrived) for at_s, _, _, arrived in ordered)
 
 
-def _feed(line: Line, drive: Drive, *, realtime: bool, progress: Progress) -> None:
+def feed(line: Line, drive: Drive, *, realtime: bool = False, progress: Progress = lambda _done, _of: None) -> None:
+    """Drive a whole drive through a line, in order of arrival."""
     total = len(drive.fixes) + len(drive.exposures)
     start_s: float | None = None
     wait = threading.Event()

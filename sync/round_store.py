@@ -1,7 +1,7 @@
 """One round in the unit's database: each kept frame with its photo, detections, findings and events, or none of them.
 
 The photo is durable before its row exists, and the row, its findings and their events are one transaction: a power cut leaves
-at most a photo without a row, which `sweep` removes at the next start.
+at most a photo without a row, which `sync.rounds.sweep` removes at the next start.
 """
 
 import json
@@ -222,15 +222,6 @@ class RoundStore:
         columns = ", ".join(f'"{column}"' for column in values)
         marks = ", ".join("?" * len(values))
         self._db.conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values.values()))  # noqa: S608 - our own names
-
-
-def sweep(db: Database, state: Path) -> int:
-    """Remove photos that have no row, and photos half written: what a power cut left. Returns how many."""
-    known = {file for (file,) in db.conn.execute("SELECT file FROM frame")}
-    stray = [file for file in (state / "frames").rglob("*") if file.is_file() and str(file.relative_to(state)) not in known]
-    for file in stray:
-        file.unlink()
-    return len(stray)
 
 
 def _track_data(round_id: str, piece: Piece) -> dict[str, Any]:

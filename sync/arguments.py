@@ -1,0 +1,144 @@
+"""The command line of `ronde`: what each command is called, takes and does. docs/commands.md says the same."""
+
+import argparse
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from provisioning.settings import DEFAULT_FILE
+
+EXIT_CODES = "exit codes: 0 done; 1 a fault of ronde's; 2 wrong use or wrong configuration; 3 something is still undone"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, whole."""
+    parser = argparse.ArgumentParser(
+        prog="ronde",
+        description="The road survey of a town, on the car: a photo every four metres, people hidden before anything is written.",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"ronde {version('ronde')}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_replay(commands)
+    _add_capture(commands)
+    _add_sync(commands)
+    _add_receive(commands)
+    _add_doctor(commands)
+    _add_export(commands)
+    _add_bench(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, does: str) -> argparse.ArgumentParser:
+    """A command; `does` says what it does, reads and writes."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=does.split(". ", maxsplit=1)[0], description=does, epilog=EXIT_CODES
+    )
+    command.add_argument("--verbose", action="store_true", help="log one line per frame as well")
+    return command
+
+
+def _add_config(command: argparse.ArgumentParser, default: Path | None) -> None:
+    command.add_argument("--config", type=Path, default=default, metavar="FILE", help="configuration (default: %(default)s)")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print the result as one JSON object and nothing else")
+
+
+def _add_demo(commands: Any) -> None:
+    command = _add(
+        commands,
+        "demo",
+        "Drive a street that ronde draws itself, from the camera to the backend. Draws a recorded drive, replays it, delivers "
+        "its events through a broker on this machine to the receiver, and says what came of it. Writes below --out.",
+    )
+    command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where to write (default: %(default)s)")
+    command.add_argument("--seconds", type=float, default=60.0, help="length of the drive (default: %(default)g)")
+    _add_json(command)
+
+
+def _add_replay(commands: Any) -> None:
+    command = _add(
+        commands,
+        "replay",
+        "Drive a recorded drive through the same line as in the car. Reads the folder DRIVE (docs/drives.md); writes ronde.db, "
+        "frames/ and report.json below --out. With a configuration, its backends' events fill the outbox.",
+    )
+    command.add_argument("drive", type=Path, metavar="DRIVE", help="folder of a recorded drive, or of geotagged JPEGs")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write into; holds one drive")
+    command.add_argument("--realtime", action="store_true", help="as fast as it was driven, not as fast as it goes")
+    _add_config(command, None)
+    _add_json(command)
+
+
+def _add_capture(commands: Any) -> None:
+    command = _add(
+        commands,
+        "capture",
+        "The round on the unit. Reads gpsd and the camera; writes photos and ronde.db below the configuration's state folder. "
+        "Ends at SIGTERM or ctrl-C. Touches no network but gpsd.",
+    )
+    _add_config(command, DEFAULT_FILE)
+
+
+def _add_sync(commands: Any) -> None:
+    command = _add(
+        commands,
+        "sync",
+        "Deliver the outbox to the backends of the configuration. Reads and empties the outbox of ronde.db; an event leaves it "
+        "when its backend has confirmed it.",
+    )
+    command.add_argument("--once", action="store_true", help="end when the outbox is empty; 3 after 60 s without a confirmation")
+    _add_config(command, DEFAULT_FILE)
+    _add_json(command)
+
+
+def _add_receive(commands: Any) -> None:
+    command = _add(
+        commands,
+        "receive",
+        "The reference backend. Subscribes to the events of all units, stores each once, then acknowledges it. Writes the "
+        "database of --db.",
+    )
+    command.add_argument("--broker", required=True, metavar="URL", help="mqtts://HOST:PORT, or mqtt:// on loopback")
+    command.add_argument("--db", required=True, metavar="URL", help="sqlite:///FILE")
+    for name, what in (("ca", "authority of the broker's certificate"), ("cert", "own certificate"), ("key", "own key")):
+        command.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{what} (PEM), for mqtts://")
+    command.add_argument(
+        "--name", default="receiver", help="client id: keep it, it names the broker's session (default: %(default)s)"
+    )
+
+
+def _add_doctor(commands: Any) -> None:
+    command = _add(
+        commands,
+        "doctor",
+        "Check this unit: each check with its reason and what to do. Reads everything, writes nothing. 3 if one fails.",
+    )
+    _add_config(command, DEFAULT_FILE)
+    _add_json(command)
+
+
+def _add_export(commands: Any) -> None:
+    command = _add(
+        commands,
+        "export",
+        "Findings or tracks as GeoJSON. Reads ronde.db in DIR; writes --out, or prints.",
+    )
+    command.add_argument("folder", type=Path, metavar="DIR", help="folder that holds ronde.db: a replay's, or a unit's state")
+    command.add_argument("--to", choices=["geojson"], default="geojson", help="format (default: %(default)s)")
+    command.add_argument("--layer", choices=["findings", "tracks"], default="findings", help="what (default: %(default)s)")
+    command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: print it)")
+
+
+def _add_bench(commands: Any) -> None:
+    command = _add(
+        commands,
+        "bench",
+        "The numbers that ronde is judged by, each by name. Reads a drive, or draws one; writes nothing that stays.",
+    )
+    command.add_argument("name", choices=["line"], help="line: frames/s, CPU per frame by stage, share spent inside invoke()")
+    command.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
+    _add_json(command)

@@ -1,0 +1,164 @@
+"""`ronde`: the one command, for a person."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from device.camera import CameraStalled
+from device.drive import DriveRefused
+from inference.manifest import ModelRefused
+from provisioning.log import set_up
+from provisioning.settings import read_settings
+from provisioning.table import SettingsError
+from sync import bench, demo
+from sync.arguments import build_parser
+from sync.capture import run_capture
+from sync.database import DatabaseRefused
+from sync.doctor import check_unit
+from sync.export import ExportRefused, export_findings, export_tracks
+from sync.publisher import deliver_once, run_sync
+from sync.receiver import ReceiverRefused, run_receiver
+from sync.replay import ReplayRefused, replay
+from sync.report import in_words
+from sync.rounds import AlreadyRunning
+
+DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
+
+REFUSED = (
+    AlreadyRunning,
+    DatabaseRefused,
+    DriveRefused,
+    ExportRefused,
+    ModelRefused,
+    ReceiverRefused,
+    ReplayRefused,
+    SettingsError,
+)
+"""What is wrong with what ronde was given: one sentence, exit code 2."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    args = build_parser().parse_args(argv)
+    set_up("debug" if args.verbose else "info")
+    try:
+        return COMMANDS[args.command](args)
+    except REFUSED as error:
+        print(f"ronde: {error}", file=sys.stderr)
+        return WRONG_USE
+    except CameraStalled as error:
+        print(f"ronde: the camera does not come back: {error}", file=sys.stderr)
+        return OUR_FAULT
+    except KeyboardInterrupt:
+        print("ronde: interrupted", file=sys.stderr)
+        return OUR_FAULT
+
+
+def _demo(args: argparse.Namespace) -> int:
+    result = demo.run_demo(args.out, args.seconds, say=lambda line: print(line, file=sys.stderr))
+    print(json.dumps(result) if args.json else demo.in_words(result))
+    return DONE
+
+
+def _replay(args: argparse.Namespace) -> int:
+    settings = read_settings(args.config) if args.config else None
+    with _bar("replay") as progress:
+        report = replay(args.drive, args.out, settings, realtime=args.realtime, progress=progress)
+    print(json.dumps(report) if args.json else in_words(report))
+    return DONE
+
+
+def _capture(args: argparse.Namespace) -> int:
+    run_capture(read_settings(args.config), _until_told())
+    return DONE
+
+
+def _sync(args: argparse.Namespace) -> int:
+    settings = read_settings(args.config)
+    if not args.once:
+        run_sync(settings, _until_told())
+        return DONE
+    result = deliver_once(settings)
+    print(json.dumps(result.as_json()) if args.json else result.in_words())
+    return DONE if result.done else UNDONE
+
+
+def _receive(args: argparse.Namespace) -> int:
+    run_receiver(args.broker, args.ca, args.cert, args.key, args.db, _until_told(), name=args.name)
+    return DONE
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    checks = check_unit(read_settings(args.config))
+    if args.json:
+        print(json.dumps({"checks": [check.as_json() for check in checks]}))
+    else:
+        for check in checks:
+            print(check.in_words())
+    return UNDONE if any(check.state == "failed" for check in checks) else DONE
+
+
+def _export(args: argparse.Namespace) -> int:
+    export = export_findings if args.layer == "findings" else export_tracks
+    text = json.dumps(export(args.folder / "ronde.db"), ensure_ascii=False)
+    if args.out is None:
+        print(text)
+    else:
+        args.out.write_text(text + "\n", encoding="utf-8")
+    return DONE
+
+
+def _bench(args: argparse.Namespace) -> int:
+    result = bench.bench_line(args.drive)
+    print(json.dumps(result) if args.json else bench.in_words(result))
+    return DONE
+
+
+def _until_told() -> threading.Event:
+    """An event that SIGTERM and ctrl-C set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+class _Bar:
+    """A progress bar on a terminal's stderr; silent elsewhere."""
+
+    def __init__(self, name: str) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+        self._task = self._progress.add_task(name, total=None)
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        self._progress.start()
+        return lambda done, of: self._progress.update(self._task, completed=done, total=of)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def _bar(name: str) -> _Bar:
+    return _Bar(name)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "demo": _demo,
+    "replay": _replay,
+    "capture": _capture,
+    "sync": _sync,
+    "receive": _receive,
+    "doctor": _doctor,
+    "export": _export,
+    "bench": _bench,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Reads fixes in a thread of its own, through losses of gpsd, so that the line never waits for the receiver."""
+
+import queue
+import threading
+
+from device.backoff import Backoff
+from device.fix import Fix, FixSource, GpsLost
+from provisioning.log import events
+
+WAIT_S = 1.0
+"""How long one read waits; so long a stop may take."""
+
+LONGEST_S = 10.0
+"""Longest wait between two attempts to reach gpsd: it is on this machine."""
+
+log = events("fixes")
+
+
+class FixReader:
+    """Reads fixes in a thread of its own and puts them into a queue; goes on for ever through losses of gpsd."""
+
+    def __init__(self, source: FixSource, stop: threading.Event) -> None:
+        self.fixes: queue.SimpleQueue[Fix] = queue.SimpleQueue()
+        self.lost: str | None = None
+        self._source = source
+        self._stop = stop
+        self._backoff = Backoff(longest_s=LONGEST_S)
+        self._thread = threading.Thread(target=self._run, name="fixes", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                fix = self._source.next_fix(WAIT_S)
+            except GpsLost as error:
+                if self.lost != str(error):
+                    log.warning("gpsd_lost", reason=str(error))
+                self.lost = str(error)
+                self._stop.wait(self._backoff.next_s())
+                continue
+            self.lost = None
+            if fix is not None:
+                self._backoff.reset()
+                self.fixes.put(fix)
