@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from device.earth import bearing_deg, distance_m, offset
+from device.earth import bearing_deg, distance_m, offset, turn_deg
 from device.fix import Fix
 from device.frame import Place
 
@@ -22,8 +22,8 @@ LOST_S = 2.5
 FILL_SHARE = 0.1
 """What a filled place is unsure of, per metre of road to the nearer fix, besides the fix's own accuracy."""
 
-TURN_LIMIT_DEG = 120.0
-"""Courses that differ more than this within one stretch are noise or a reversal: the straight line is used."""
+CHORD_LIMIT_DEG = 60.0
+"""A course farther than this off the straight line between two fixes is noise or a reversal: the straight line is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +159,7 @@ def blend_deg(start_deg: float | None, end_deg: float | None, share: float) -> f
     """The angle at `share` of the shorter turn from start to end, 0 to 360; the one that is known where one is None."""
     if start_deg is None or end_deg is None:
         return end_deg if start_deg is None else start_deg
-    turn_deg = (end_deg - start_deg + 180.0) % 360.0 - 180.0
-    return (start_deg + share * turn_deg) % 360.0
+    return (start_deg + share * turn_deg(end_deg - start_deg)) % 360.0
 
 
 def _across(here: Fix, there: Fix) -> float:
@@ -171,7 +170,7 @@ def _across(here: Fix, there: Fix) -> float:
 
 def _near(course_deg: float | None, bearing: float) -> bool:
     """Whether a course is plausible for a stretch with this bearing."""
-    return course_deg is not None and abs((course_deg - bearing + 180.0) % 360.0 - 180.0) < TURN_LIMIT_DEG / 2.0
+    return course_deg is not None and abs(turn_deg(course_deg - bearing)) < CHORD_LIMIT_DEG
 
 
 def _along(course_deg: float | None, length_m: float) -> tuple[float, float]:
