@@ -1,0 +1,182 @@
+"""What tests of several packages share: the recorded data, free ports, a real gpsd, and sentences of a simulated receiver."""
+
+import contextlib
+import math
+import os
+import pty
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import tty
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from device.earth import offset
+
+PROJECT = Path(__file__).parents[1]
+DEADLINE_S = 10.0
+
+
+@pytest.fixture(scope="session")
+def ronde_data() -> Path:
+    """The folder of recorded pictures and logs; without it the test is skipped."""
+    folder = Path(os.environ.get("RONDE_DATA", PROJECT / ".." / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recorded data at {folder}: set RONDE_DATA to the folder of the data sets")
+    return folder
+
+
+@pytest.fixture
+def free_ports() -> Callable[[], int]:
+    """Gives a free TCP port of 127.0.0.1 at each call."""
+
+    def one() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return one
+
+
+@pytest.fixture
+def free_port(free_ports: Callable[[], int]) -> int:
+    """One free TCP port of 127.0.0.1."""
+    return free_ports()
+
+
+def read_nmea(log: Path) -> list[bytes]:
+    """The lines of a recorded log, byte for byte, without the description at its head."""
+    return [line for line in log.read_bytes().splitlines(keepends=True) if not line.startswith(b"#")]
+
+
+def sentence(body: str) -> bytes:
+    """An NMEA sentence with its checksum."""
+    checksum = 0
+    for byte in body.encode("ascii"):
+        checksum ^= byte
+    return f"${body}*{checksum:02X}\r\n".encode("ascii")
+
+
+def nmea_report(
+    taken_at: datetime, latitude_deg: float, longitude_deg: float, speed_mps: float, course_deg: float, *, hdop: float = 0.8
+) -> bytes:
+    """What a receiver with a good fix says in one cycle: GGA, GSA and RMC."""
+    clock = taken_at.strftime("%H%M%S.") + f"{taken_at.microsecond // 10_000:02d}"
+    place = f"{_angle(latitude_deg, 2)},{'N' if latitude_deg >= 0 else 'S'}"
+    place += f",{_angle(longitude_deg, 3)},{'E' if longitude_deg >= 0 else 'W'}"
+    return (
+        sentence(f"GPGGA,{clock},{place},1,10,{hdop:.1f},12.0,M,48.0,M,,")
+        + sentence(f"GPGSA,A,3,01,02,03,04,05,06,07,08,09,10,,,1.5,{hdop:.1f},1.2")
+        + sentence(f"GPRMC,{clock},A,{place},{speed_mps * 3600 / 1852:.3f},{course_deg:.2f},{taken_at:%d%m%y},,,A")
+    )
+
+
+def nmea_straight(
+    seconds: float,
+    speed_mps: float,
+    *,
+    rate_hz: float = 1.0,
+    course_deg: float = 60.0,
+    start: tuple[float, float] = (43.5528, 7.0174),
+    started_at: datetime | None = None,
+) -> Iterator[bytes]:
+    """One item a cycle, of a car that drives straight on at an even speed; by default it began now.
+
+    gpsd 3.22 believes no date before it was made: it adds 1024 weeks to it. So the drive is of today unless a test says when.
+    """
+    began = started_at or datetime.now(timezone.utc).replace(microsecond=0)
+    for cycle in range(round(seconds * rate_hz)):
+        driven_m = speed_mps * cycle / rate_hz
+        east_m = driven_m * math.sin(math.radians(course_deg))
+        north_m = driven_m * math.cos(math.radians(course_deg))
+        yield nmea_report(began + timedelta(seconds=cycle / rate_hz), *offset(*start, east_m, north_m), speed_mps, course_deg)
+
+
+def _angle(degrees: float, digits: int) -> str:
+    # Rounded as a whole: minutes of 60.000000 would be refused.
+    units = round(abs(degrees) * 60_000_000)
+    whole, minutes = divmod(units, 60_000_000)
+    return f"{whole:0{digits}d}{minutes // 1_000_000:02d}.{minutes % 1_000_000:06d}"
+
+
+@pytest.fixture(name="nmea_straight")
+def _nmea_straight() -> Callable[..., Iterator[bytes]]:
+    return nmea_straight
+
+
+@pytest.fixture(name="nmea_report")
+def _nmea_report() -> Callable[..., bytes]:
+    return nmea_report
+
+
+@pytest.fixture(name="read_nmea")
+def _read_nmea() -> Callable[[Path], list[bytes]]:
+    return read_nmea
+
+
+@pytest.fixture
+def gpsd(free_ports: Callable[[], int]) -> Iterator[Callable[[Iterable[bytes], float], tuple[str, int]]]:
+    """Starts a real gpsd on a pseudo terminal: `gpsd(pieces, period_s)` gives its host and port.
+
+    Each piece is written after the one before by `period_s`, the first once somebody watches. What is started ends with the test.
+    """
+    if shutil.which("gpsd") is None:
+        pytest.skip("gpsd is not installed")
+    with contextlib.ExitStack() as stack:
+
+        def start(pieces: Iterable[bytes], period_s: float) -> tuple[str, int]:
+            port = free_ports()
+            stack.enter_context(_receiver(pieces, period_s, port))
+            return "127.0.0.1", port
+
+        yield start
+
+
+@contextlib.contextmanager
+def _receiver(pieces: Iterable[bytes], period_s: float, port: int) -> Iterator[None]:
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    # -b: gpsd does not configure the receiver; it has nobody to answer.
+    daemon = subprocess.Popen(
+        ["gpsd", "-N", "-n", "-b", "-S", str(port), os.ttyname(theirs)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    ended = threading.Event()
+    feeder = threading.Thread(target=_feed, args=(ours, pieces, period_s, ended), name="receiver")
+    try:
+        _until_listening(daemon, port)
+        feeder.start()
+        yield
+    finally:
+        ended.set()
+        daemon.terminate()
+        daemon.wait(DEADLINE_S)
+        if feeder.ident is not None:
+            feeder.join(DEADLINE_S)
+        os.close(ours)
+        os.close(theirs)
+
+
+def _feed(terminal: int, pieces: Iterable[bytes], period_s: float, ended: threading.Event) -> None:
+    os.set_blocking(terminal, False)
+    for piece in pieces:
+        # A full terminal means that gpsd has stopped reading: what does not fit is lost, as on a serial line.
+        with contextlib.suppress(BlockingIOError):
+            os.write(terminal, piece)
+        if ended.wait(period_s):
+            return
+
+
+def _until_listening(daemon: subprocess.Popen[bytes], port: int) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    pause = threading.Event()
+    while daemon.poll() is None and time.monotonic() < deadline_s:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        pause.wait(0.02)
+    raise RuntimeError(f"gpsd did not listen on {port} within {DEADLINE_S:g} s (exit status {daemon.poll()})")
