@@ -99,20 +99,22 @@ class Outbox:
         row = self._db.conn.execute("SELECT max(seq) FROM outbox").fetchone()
         return int(row[0] or 0)
 
-    def acknowledge(self, backend: str, ids: Iterable[str]) -> int:
-        """The backend has stored these: their rows leave. Unknown ids are ignored; returns how many rows left."""
-        return self._db.conn.execute(
-            "DELETE FROM outbox WHERE backend = ? AND id IN (SELECT value FROM json_each(?))", [backend, json.dumps(list(ids))]
-        ).rowcount
+    def acknowledge(self, backend: str, ids: Iterable[str]) -> list[int]:
+        """The backend has stored these: their rows leave. Unknown ids are ignored; returns the numbers of the rows that left."""
+        left = self._db.conn.execute(
+            "DELETE FROM outbox WHERE backend = ? AND id IN (SELECT value FROM json_each(?)) RETURNING seq",
+            [backend, json.dumps(list(ids))],
+        )
+        return [seq for (seq,) in left.fetchall()]
 
-    def refuse(self, backend: str, id_: str, reason: str) -> bool:
-        """Moves a row to `refused`; called inside a transaction. False where there is no such row."""
+    def refuse(self, backend: str, id_: str, reason: str) -> list[int]:
+        """Moves a row to `refused`; called inside a transaction. Returns its number, nothing where there is no such row."""
         self._db.conn.execute(
             "INSERT OR REPLACE INTO refused (id, backend, stream, reason, payload, refused_at) "
             "SELECT id, backend, stream, ?, payload, ? FROM outbox WHERE backend = ? AND id = ?",
             [reason, now(), backend, id_],
         )
-        return self.acknowledge(backend, [id_]) > 0
+        return self.acknowledge(backend, [id_])
 
     def mark_sent(self, seqs: Iterable[int], at: str) -> int:
         """Notes when the broker took these rows over; they stay until they are confirmed."""
@@ -124,6 +126,10 @@ class Outbox:
         """Counts one failed delivery of a row; returns how many it has now, 0 where there is no such row."""
         row = self._db.conn.execute("UPDATE outbox SET tries = tries + 1 WHERE seq = ? RETURNING tries", [seq]).fetchone()
         return int(row[0]) if row else 0
+
+    def waits(self, backend: str) -> bool:
+        """Whether anything waits for `backend`."""
+        return self._db.conn.execute("SELECT 1 FROM outbox WHERE backend = ? LIMIT 1", [backend]).fetchone() is not None
 
     def size(self, backend: str | None = None) -> Size:
         """What waits for `backend`, or for all."""

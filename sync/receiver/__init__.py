@@ -1,1 +1,5 @@
-"""The reference backend: stores each event once, then acknowledges it."""
+"""The reference backend: what arrives over MQTT, stored once and acknowledged."""
+
+from sync.receiver.receiver import ReceiverRefused, run_receiver
+
+__all__ = ["ReceiverRefused", "run_receiver"]

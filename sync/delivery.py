@@ -1,0 +1,192 @@
+"""`ronde sync`: one publisher for each backend, each in its thread, so that one backend's absence never delays another."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from sqlite_utils import Database
+
+from device.boot import boot_id
+from provisioning.log import events
+from provisioning.settings import Backend, Settings
+from sync.broker import Broker, Message, Session, address_of
+from sync.database import open_database
+from sync.event import Event, birth_data, compact, payload, state_data, topic
+from sync.health import put_health
+from sync.mqtt import PahoBroker
+from sync.outbox import Outbox
+from sync.publisher import POLL_S, Publisher, Step
+
+GIVE_UP_S = 60.0
+"""`--once` ends after this long without a confirmation."""
+
+HEALTH_S = 60.0
+
+SESSION_S = 24 * 3600
+"""The broker keeps acknowledgements and commands this long for a unit that is away."""
+
+DATABASE = "ronde.db"
+
+log = events("sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one backend's events. `left` are still in the outbox, `reason` says why."""
+
+    backend: str
+    delivered: int
+    refused: int
+    left: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """What became of the whole outbox."""
+
+    backends: tuple[Delivery, ...]
+
+    @property
+    def done(self) -> bool:
+        """Nothing is left."""
+        return not any(each.left for each in self.backends)
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"done": self.done, "backends": [asdict(each) for each in self.backends]}
+
+    def in_words(self) -> str:
+        """One line for each backend."""
+        return "\n".join(map(_in_words, self.backends)) or "no backend is configured"
+
+
+def _in_words(delivery: Delivery) -> str:
+    refused = f", {delivery.refused} refused" if delivery.refused else ""
+    left = f", {delivery.left} left: {delivery.reason}" if delivery.left else ""
+    return f"{delivery.backend}: {delivery.delivered} delivered{refused}{left}"
+
+
+def deliver_once(settings: Settings, give_up_s: float = GIVE_UP_S, stop: threading.Event | None = None) -> Deliveries:
+    """Empties the outbox as far as it goes: until nothing is left, or a backend has confirmed nothing for `give_up_s`.
+
+    Raises:
+        DatabaseRefused: there is no usable database.
+    """
+    open_database(settings.unit.state / DATABASE).close()
+    if not settings.backends:
+        return Deliveries(())
+    stop = stop or threading.Event()
+    with ThreadPoolExecutor(len(settings.backends), "deliver") as pool:
+        return Deliveries(tuple(pool.map(partial(_empty, settings, give_up_s, stop), settings.backends)))
+
+
+def _empty(settings: Settings, give_up_s: float, stop: threading.Event, backend: Backend) -> Delivery:
+    db = open_database(settings.unit.state / DATABASE)
+    outbox = Outbox(db)
+    publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db))
+    given_up = False
+    try:
+        while outbox.waits(backend.name) and not stop.is_set():
+            if publisher.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST):
+                stop.wait(POLL_S / 5)
+            given_up = time.monotonic() - publisher.confirmed_s > give_up_s
+            if given_up:
+                break
+        left = outbox.size(backend.name).rows
+        reason = None
+        if left:
+            seen = publisher.reason or f"{backend.name} has confirmed nothing"
+            reason = f"{seen}; given up after {give_up_s:g} s without a confirmation" if given_up else "told to stop"
+        return Delivery(backend.name, publisher.confirmed, publisher.refused, left, reason)
+    finally:
+        publisher.close()
+        db.close()
+
+
+def run_sync(
+    settings: Settings, stop: threading.Event, *, health_s: float = HEALTH_S, alive: Callable[[], None] = lambda: None
+) -> None:
+    """Delivers until told to stop, and makes a health event every `health_s` seconds; `alive` is called between.
+
+    Raises:
+        DatabaseRefused: there is no usable database.
+    """
+    db = open_database(settings.unit.state / DATABASE)
+    pool = ThreadPoolExecutor(max(1, len(settings.backends)), "sync")
+    running = [pool.submit(_serve, settings, stop, backend) for backend in settings.backends]
+    try:
+        _tend(settings, stop, db, running, health_s=health_s, alive=alive)
+    finally:
+        stop.set()
+        pool.shutdown()
+        db.close()
+
+
+def _tend(
+    settings: Settings,
+    stop: threading.Event,
+    db: Database,
+    running: Sequence[Future[None]],
+    *,
+    health_s: float,
+    alive: Callable[[], None],
+) -> None:
+    """Health, and the end of everything when one thread ended by a bug."""
+    due_s = time.monotonic()
+    while not stop.is_set():
+        if time.monotonic() >= due_s:
+            due_s = time.monotonic() + health_s
+            put_health(db, settings.unit, settings.backends)
+        alive()
+        if running:
+            done = wait(running, timeout=POLL_S, return_when=FIRST_EXCEPTION).done
+            for ended in done:
+                ended.result()
+        else:
+            stop.wait(POLL_S)
+
+
+def _serve(settings: Settings, stop: threading.Event, backend: Backend) -> None:
+    db = open_database(settings.unit.state / DATABASE)
+    try:
+        Publisher(db, settings.unit, backend, partial(knock, settings, backend, db)).run(stop)
+    finally:
+        db.close()
+
+
+def knock(settings: Settings, backend: Backend, db: Database) -> Broker:
+    """Connects as the unit, and says who has come.
+
+    Raises:
+        BrokerRefused: the broker is not reached, or does not let us in.
+    """
+    unit = settings.unit
+    boot, software = boot_id(), version("ronde")
+    session = Session(
+        client_id=f"{unit.fleet}/{unit.name}",
+        subscriptions=(topic(unit, "ack"), topic(unit, "command")),
+        expiry_s=SESSION_S,
+        will=Message(topic(unit, "state"), compact(state_data("lost", boot, software)), retain=True),
+    )
+    broker = PahoBroker(address_of(backend), session)
+    birth = birth_data(unit, boot=boot, software=software, models=_models(db), camera=settings.camera, streams=backend.streams)
+    event = Event(unit, "birth", str(uuid.uuid4()), datetime.now(timezone.utc), birth)
+    broker.publish(Message(topic(unit, "state"), compact(state_data("online", boot, software)), retain=True))
+    broker.publish(Message(topic(unit, "birth"), payload(event, None)))
+    return broker
+
+
+def _models(db: Database) -> dict[str, Any]:
+    """The models of the latest round: sync loads none itself."""
+    row = db.conn.execute("SELECT models FROM round ORDER BY rowid DESC LIMIT 1").fetchone()
+    models: dict[str, Any] = json.loads(row[0]) if row else {}
+    return models

@@ -1,0 +1,283 @@
+"""Delivers one backend's part of the outbox through its broker.
+
+A daemon's `step` and its loop. SQLite is touched in the loop's thread alone. What is published is only what stands in the outbox
+and is not on its way; a row leaves when it is confirmed, and all that is remembered here may be lost at any moment.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from threading import Event as Signal
+
+from sqlite_utils import Database
+
+from device.backoff import Backoff
+from provisioning.log import events
+from provisioning.settings import Backend, Unit
+from sync.answer import Answer, answer_of
+from sync.broker import FAILURES, IN_FLIGHT, SUCCESS, Broker, Lost, Message, Outcome, Puback, Received
+from sync.database import transaction
+from sync.event import now, topic
+from sync.flight import Flight
+from sync.health import count_bytes
+from sync.outbox import Outbox, Parcel
+from sync.refusal import BrokerRefused
+
+AGAIN_S = 30.0
+"""Without a confirmation this long after the broker's answer an event is published again."""
+
+TRIES = 5
+"""An event that fails so often for its own sake goes to the table `refused`."""
+
+EVENTS_FAULT = frozenset({0x87, 0x90, 0x95, 0x99})
+"""PUBACK codes that blame the event: not authorised, topic name invalid, packet too large, payload format invalid."""
+
+SILENCE_S = 30.0
+SLOWEST_BYTES_S = 2000.0
+"""A broker that answers nothing for `SILENCE_S`, and the time that what is on its way takes at this rate, is gone."""
+
+TAKEN_OVER_S = 30.0
+"""Rest at least this long when somebody else connects with our identity: two of them would expel each other for ever."""
+
+LATELY = 200
+"""The newest rows go before the backlog of an outage, so that what happens now arrives now."""
+
+HEADER_BYTES = 32
+"""Of an MQTT packet around topic and payload, at most."""
+
+MARK_S = 1.0
+"""`sent_at` is written for what is not confirmed by then: most rows have left, and are spared a write."""
+
+POLL_S = 0.5
+"""How soon a new row is seen."""
+
+log = events("sync")
+
+
+class Step(Enum):
+    """What one step did."""
+
+    RESTED = "rested"
+    REFUSED = "refused"
+    CONNECTED = "connected"
+    LOST = "lost"
+    CONFIRMED = "confirmed"
+    SENT = "sent"
+    IDLE = "idle"
+
+
+class Publisher:
+    """One backend, one broker. `knock` connects and raises `BrokerRefused`; `clock` gives seconds that never jump."""
+
+    def __init__(
+        self,
+        db: Database,
+        unit: Unit,
+        backend: Backend,
+        knock: Callable[[], Broker],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._db = db
+        self._outbox = Outbox(db)
+        self._backend = backend
+        self._ack_topic = topic(unit, "ack")
+        self._knock = knock
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._broker: Broker | None = None
+        self._flight = Flight(IN_FLIGHT)
+        self._retry_s = clock()
+        self._heard_s = clock()
+        self._unmarked: deque[tuple[float, int]] = deque()
+        self._bytes = 0
+        self.reason: str | None = None
+        self.confirmed = 0
+        self.confirmed_s = clock()
+        self.refused = 0
+        self.rubbish = 0
+        self.commands_refused = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that has not been seen to end."""
+        return self._broker is not None
+
+    def run(self, stop: Signal) -> None:
+        """Step until told to stop."""
+        try:
+            while not stop.is_set():
+                if self.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST):
+                    stop.wait(min(POLL_S, max(0.0, self._retry_s - self._clock())))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the connection; what is not confirmed stays in the outbox."""
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+        self._flight.lose()
+
+    def step(self, patience_s: float = 0.0) -> Step:
+        """Does what can be done now; waits at most `patience_s` for the broker to say something."""
+        if self._broker is None:
+            return self._connect()
+        outcomes = self._broker.take(patience_s)
+        confirmed = self._settle(outcomes)
+        lost = next((each for each in outcomes if isinstance(each, Lost)), None) or self._silence(heard=bool(outcomes))
+        if lost is not None:
+            self._drop(lost)
+            return Step.LOST
+        sent = self._send(self._broker)
+        return Step.CONFIRMED if confirmed else Step.SENT if sent else Step.IDLE
+
+    def _connect(self) -> Step:
+        if self._clock() < self._retry_s:
+            return Step.RESTED
+        try:
+            self._broker = self._knock()
+        except BrokerRefused as error:
+            self._rest(str(error), 0.0)
+            return Step.REFUSED
+        self._flight.lose(min(IN_FLIGHT, self._broker.receive_maximum))
+        self._heard_s = self._clock()
+        log.info("broker_connected", backend=self._backend.name)
+        self._send(self._broker)
+        return Step.CONNECTED
+
+    def _rest(self, reason: str, least_s: float) -> None:
+        rest_s = max(least_s, self._backoff.next_s())
+        self._retry_s = self._clock() + rest_s
+        self.reason = reason
+        log.warning("broker_refused", backend=self._backend.name, reason=reason, rest_s=round(rest_s, 1))
+
+    def _settle(self, outcomes: list[Outcome]) -> int:
+        """Takes over what the broker and the backend said; returns how many rows were confirmed."""
+        answer = Answer()
+        failed: list[tuple[Parcel, str]] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Puback):
+                self._puback(outcome, answer, failed)
+            elif isinstance(outcome, Received):
+                self._received(outcome, answer)
+        return self._write(answer, failed)
+
+    def _puback(self, puback: Puback, answer: Answer, failed: list[tuple[Parcel, str]]) -> None:
+        parcel = self._flight.answered(puback.mid)
+        if parcel is None:  # the greeting's
+            return
+        if puback.code == SUCCESS and self._backend.confirm == "broker":
+            answer.acked.append(parcel.id)
+            return
+        now_s = self._clock()
+        self._flight.wait(parcel.seq, now_s + AGAIN_S)
+        self._unmarked.append((now_s + MARK_S, parcel.seq))
+        if puback.code in EVENTS_FAULT:
+            failed.append((parcel, f"the broker answered: {puback.text}"))
+        if puback.code != SUCCESS and (puback.code >= FAILURES or self._backend.confirm == "broker"):
+            self.reason = f"the broker of {self._backend.name} did not take an event: {puback.text}"
+
+    def _received(self, received: Received, answer: Answer) -> None:
+        if received.topic != self._ack_topic:
+            self.commands_refused += 1
+            log.warning("command_refused", backend=self._backend.name, reason="this version obeys no commands")
+            return
+        said = answer_of(received.payload)
+        if said is None:
+            self.rubbish += 1
+            log.warning("ack_unreadable", backend=self._backend.name, bytes=len(received.payload))
+            return
+        answer.acked.extend(said.acked)
+        answer.refused.extend(said.refused)
+
+    def _write(self, answer: Answer, failed: list[tuple[Parcel, str]]) -> int:
+        """Everything that the outcomes change in SQLite, in one transaction, or none where nothing changes."""
+        now_s = self._clock()
+        marked = []
+        while self._unmarked and self._unmarked[0][0] <= now_s:
+            marked.append(self._unmarked.popleft()[1])
+        marked = [seq for seq in marked if self._flight.awaits(seq)]
+        if not (answer.acked or answer.refused or failed or marked):
+            return 0
+        with transaction(self._db):
+            confirmed = self._outbox.acknowledge(self._backend.name, answer.acked)
+            refused = [seq for id_, reason in answer.refused for seq in self._outbox.refuse(self._backend.name, id_, reason)]
+            for parcel, reason in failed:
+                refused.extend(self._fail(parcel, reason))
+            self._outbox.mark_sent(marked, now())
+            count_bytes(self._db, self._bytes)
+        self._bytes = 0
+        self._flight.left([*confirmed, *refused])
+        self.refused += len(refused)
+        if refused:
+            log.error("events_refused", backend=self._backend.name, events=len(refused))
+        if confirmed:
+            self.confirmed += len(confirmed)
+            self.confirmed_s = now_s
+            self._backoff.reset()
+        return len(confirmed)
+
+    def _fail(self, parcel: Parcel, reason: str) -> list[int]:
+        if self._outbox.count_try(parcel.seq) < TRIES:
+            return []
+        return self._outbox.refuse(self._backend.name, parcel.id, f"{reason} ({TRIES} times)")
+
+    def _silence(self, *, heard: bool) -> Lost | None:
+        """A link can be dead without saying so: an answer is due for what is on its way."""
+        now_s = self._clock()
+        if heard or not self._flight.outstanding:
+            self._heard_s = now_s
+            return None
+        silent_s = now_s - self._heard_s
+        if silent_s < SILENCE_S + self._flight.outstanding_bytes / SLOWEST_BYTES_S:
+            return None
+        return Lost(f"no answer for {silent_s:.0f} s")
+
+    def _drop(self, lost: Lost) -> None:
+        """The connection is over; `lost.blamed` with one suspect on its way proves that it was the cause."""
+        gone = self._flight.lose()
+        if gone.alone is not None and lost.blamed:
+            self._write(Answer(), [(gone.alone, f"it broke the connection: {lost.reason}")])
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+        where = f"the broker of {self._backend.name}"
+        if lost.taken_over:
+            self._rest(f"identity in use: another client connected to {where} with this unit's certificate", TAKEN_OVER_S)
+        else:
+            self._rest(f"{where} ended the connection: {lost.reason}", 0.0)
+
+    def _send(self, broker: Broker) -> int:
+        """Publishes what there is room for; returns how many."""
+        self._flight.expire(self._clock())
+        sent = 0
+        for parcel in self._choose(self._flight.room()):
+            if len(parcel.payload) + len(parcel.topic) + HEADER_BYTES > broker.largest_packet:
+                self._write(Answer(refused=[(parcel.id, f"larger than the broker takes ({broker.largest_packet} bytes)")]), [])
+                continue
+            if not self._flight.fits(parcel):
+                break
+            mid = broker.publish(Message(parcel.topic, parcel.payload))
+            if mid is None:  # the connection has just ended; the next step is told
+                break
+            self._flight.sent(mid, parcel)
+            self._bytes += len(parcel.payload) + len(parcel.topic) + HEADER_BYTES
+            sent += 1
+        return sent
+
+    def _choose(self, room: int) -> list[Parcel]:
+        """At most `room` parcels: alerts, then what came lately, then the backlog; suspects alone and last."""
+        if not room:
+            return []
+        suspects = self._flight.suspects()
+        skip = self._flight.known() | set(suspects)
+        name = self._backend.name
+        queued = self._outbox.next_parcels(name, room, skip)
+        if not queued:
+            return [] if self._flight.outstanding else self._outbox.parcels(suspects[:1])
+        lately = self._outbox.next_parcels(name, room, skip, above=max(0, self._outbox.newest() - LATELY))
+        alerts = [parcel for parcel in queued if parcel.stream == "alert"]
+        return list({parcel.seq: parcel for parcel in (*alerts, *lately, *queued)}.values())[:room]

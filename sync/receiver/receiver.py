@@ -1,0 +1,189 @@
+"""The reference receiver: MQTT in, SQLite out, an acknowledgement back after each commit.
+
+The broker is told that a message was taken (PUBACK), and the unit that its event is stored (`ack`), only after the transaction
+that stored it. Whatever ends this process, nothing that was acknowledged is missing, and what was not comes again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from device.backoff import Backoff
+from provisioning.log import events
+from provisioning.settings import check_broker_url
+from sync.broker import Address, Broker, Lost, Message, Received, Session, address
+from sync.event import compact
+from sync.mqtt import PahoBroker
+from sync.receiver.reading import Arrived, Reading, Refused, Sender, read
+from sync.receiver.store import Store, database_file
+from sync.refusal import BrokerRefused
+
+TOPICS = "ronde/v1/+/+/+"
+CLIENT_ID = "ronde-receiver"
+SESSION_S = 24 * 3600
+"""The broker keeps what arrives while the receiver is away this long. The units keep it for as long as it takes."""
+
+MOST_IDS = 500
+"""In one `ack`."""
+
+POLL_S = 0.5
+
+T = TypeVar("T")
+
+log = events("receiver")
+
+
+class ReceiverRefused(Exception):
+    """The receiver is told something that is not allowed: one sentence."""
+
+
+class Step(Enum):
+    """What one step did."""
+
+    RESTED = "rested"
+    REFUSED = "refused"
+    CONNECTED = "connected"
+    LOST = "lost"
+    KEPT = "kept"
+    IDLE = "idle"
+
+
+class Receiver:
+    """`knock` connects and raises `BrokerRefused`; `clock` gives seconds that never jump."""
+
+    def __init__(
+        self,
+        store: Store,
+        knock: Callable[[], Broker],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._store = store
+        self._knock = knock
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._broker: Broker | None = None
+        self._retry_s = clock()
+        self.reason: str | None = None
+        self.stored = 0
+        self.duplicates = 0
+        self.refused = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Step until told to stop."""
+        try:
+            while not stop.is_set():
+                if self.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST):
+                    stop.wait(min(POLL_S, max(0.0, self._retry_s - self._clock())))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the connection; the broker keeps the session."""
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+
+    def step(self, patience_s: float = 0.0) -> Step:
+        """Stores and acknowledges what has arrived; waits at most `patience_s` for the first message."""
+        if self._broker is None:
+            return self._connect()
+        outcomes = self._broker.take(patience_s)
+        received = [each for each in outcomes if isinstance(each, Received)]
+        if received:
+            self._keep(self._broker, received)
+        lost = next((each for each in outcomes if isinstance(each, Lost)), None)
+        if lost is not None:
+            self.close()
+            self._rest(f"the broker ended the connection: {lost.reason}")
+            return Step.LOST
+        return Step.KEPT if received else Step.IDLE
+
+    def _connect(self) -> Step:
+        if self._clock() < self._retry_s:
+            return Step.RESTED
+        try:
+            self._broker = self._knock()
+        except BrokerRefused as error:
+            self._rest(str(error))
+            return Step.REFUSED
+        log.info("broker_connected")
+        return Step.CONNECTED
+
+    def _rest(self, reason: str) -> None:
+        rest_s = self._backoff.next_s()
+        self._retry_s = self._clock() + rest_s
+        self.reason = reason
+        log.warning("broker_refused", reason=reason, rest_s=round(rest_s, 1))
+
+    def _keep(self, broker: Broker, received: list[Received]) -> None:
+        readings = [reading for reading in map(read, received) if reading is not None]
+        kept = self._store.keep(readings)
+        broker.accept([each.mid for each in received])
+        for message in acknowledgements(readings):
+            broker.publish(message)
+        self._backoff.reset()
+        self.stored += kept.stored
+        self.duplicates += kept.duplicates
+        self.refused += kept.refused
+        if kept.refused:
+            log.warning("events_refused", events=kept.refused)
+
+
+def acknowledgements(readings: Iterable[Reading]) -> Iterator[Message]:
+    """What to tell the units about stored and refused events: each its own, at most `MOST_IDS` ids a message."""
+    by_sender: dict[Sender, list[Arrived | Refused]] = {}
+    for reading in readings:
+        if isinstance(reading, Arrived | Refused) and reading.sender is not None and reading.id:
+            by_sender.setdefault(reading.sender, []).append(reading)
+    for sender, answered in by_sender.items():
+        for some in _parts(answered, MOST_IDS):
+            acked = [each.id for each in some if isinstance(each, Arrived)]
+            refused = [{"id": each.id, "reason": each.reason} for each in some if isinstance(each, Refused)]
+            yield Message(sender.ack_topic, compact({"acked": acked, "refused": refused}))
+
+
+def _parts(whole: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(whole)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def run_receiver(
+    url: str,
+    *,
+    db_url: str,
+    stop: threading.Event,
+    ca: Path | None = None,
+    cert: Path | None = None,
+    key: Path | None = None,
+    name: str = CLIENT_ID,
+) -> None:
+    """Receive from the broker at `url` into `db_url` (`sqlite:///FILE`) until told to stop. `name` is its session's.
+
+    Raises:
+        ReceiverRefused: the broker's address is not allowed, or its certificates are missing.
+        DatabaseRefused: the database cannot serve.
+    """
+    where = _where(url, ca, cert, key)
+    store = Store(database_file(db_url))
+    session = Session(client_id=name, subscriptions=(TOPICS,), expiry_s=SESSION_S, manual=True)
+    try:
+        Receiver(store, partial(PahoBroker, where, session)).run(stop)
+    finally:
+        store.close()
+
+
+def _where(url: str, ca: Path | None, cert: Path | None, key: Path | None) -> Address:
+    check_broker_url(url, lambda sentence: ReceiverRefused(f"the broker's address {sentence}"))
+    if url.startswith("mqtts:") and None in (ca, cert, key):
+        raise ReceiverRefused("mqtts:// needs a CA, a certificate and its key")
+    if url.startswith("mqtt:") and (ca or cert or key):
+        raise ReceiverRefused("certificates do not go with mqtt://, which is for loopback")
+    return address(url, ca, cert, key)
