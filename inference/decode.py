@@ -1,8 +1,8 @@
 """From what a head wrote to boxes: choose by score first, decode only what was chosen, drop doubles. numpy alone."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -74,6 +74,13 @@ def decode(head: Head, output: Output, grid: Grid, thresholds: Mapping[str, floa
     boxes = _boxes(head.boxes, head.encoding, output.boxes[points], grid.centres[points], grid.strides[points])
     kept = suppress(boxes, likely, columns)
     return Found(boxes[kept], likely[kept], columns[kept], candidates)
+
+
+def merge(head: Head, output: Output, groups: Mapping[str, Sequence[str]]) -> tuple[Head, Output]:
+    """The head seen with the labels of `groups` alone: each stands for its members, by the highest of their scores."""
+    columns = [[head.labels.index(member) for member in members] for members in groups.values()]
+    scores = np.stack([output.scores[:, members].max(axis=1) for members in columns], axis=1)
+    return replace(head, labels=tuple(groups)), Output(scores, output.boxes)
 
 
 def suppress(boxes: Reals, scores: Reals, columns: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

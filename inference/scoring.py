@@ -50,7 +50,7 @@ def match(pictures: Iterable[Picture], at_iou: float) -> Matched:
     scores, hits, truths = [np.zeros(0)], [np.zeros(0, np.bool_)], 0
     for picture in pictures:
         best = np.argsort(-picture.scores, kind="stable")[:MOST_PER_PICTURE]
-        hit, ignored = _match_one(picture, best, at_iou)
+        hit, ignored, _ = _match_one(picture, best, at_iou)
         scores.append(picture.scores[best][~ignored])
         hits.append(hit[~ignored])
         truths += int((~picture.crowd).sum())
@@ -59,8 +59,16 @@ def match(pictures: Iterable[Picture], at_iou: float) -> Matched:
     return Matched(every_score[order], every_hit[order], truths)
 
 
-def _match_one(picture: Picture, best: npt.NDArray[np.intp], at_iou: float) -> tuple[Flags, Flags]:
-    """For each of the `best`: whether it hits, whether a crowd swallows it."""
+def pair(picture: Picture, at_iou: float) -> tuple[Flags, Flags, Flags]:
+    """One picture alone. For each found box: whether it hits, whether a crowd swallows it; for each truth: whether it is hit."""
+    order = np.argsort(-picture.scores, kind="stable")
+    hit, ignored, taken = _match_one(picture, order, at_iou)
+    back = np.argsort(order)
+    return hit[back], ignored[back], taken
+
+
+def _match_one(picture: Picture, best: npt.NDArray[np.intp], at_iou: float) -> tuple[Flags, Flags, Flags]:
+    """The same for the found boxes `best`, best score first."""
     found = picture.found[best].reshape(-1, 4)
     alone, crowds = picture.truth[~picture.crowd].reshape(-1, 4), picture.truth[picture.crowd].reshape(-1, 4)
     overlap = iou(found, alone)
@@ -76,7 +84,7 @@ def _match_one(picture: Picture, best: npt.NDArray[np.intp], at_iou: float) -> t
             hits[number] = True
         elif len(crowds) and swallowed[number].max() >= at_iou:
             ignored[number] = True
-    return hits, ignored
+    return hits, ignored, taken
 
 
 def average_precision(matched: Matched) -> float | None:

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 STRIDES = (8, 16, 32)
 WIDTH, HEIGHT = 96, 64
 IN_SCALE = 1 / 64
-GAIN, BIAS = 4.0, -3.0
+GAIN, BIAS = 4.0, -8.0
 SCORES = {"scale": 0.125, "zero_point": -3}
 DISTANCES = {"scale": 1 / 32, "zero_point": 5}
 BINS = 11

@@ -10,7 +10,6 @@ from inference.model import ModelFailed
 from inference.tflite import TfliteModel
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-KINDS = {"int8": ("int8", False), "uint8": ("uint8", False), "float io": ("float32", False), "float": ("float32", True)}
 
 
 def street(seed=0):
@@ -35,25 +34,41 @@ def test_pure_colours_are_found_where_they_are(model_file):
         by_label.setdefault(detection.label, []).append(detection)
     assert set(by_label) == {"pothole", "sign_stop", "patch"}
     blue = max(by_label["patch"], key=lambda detection: detection.score)
-    assert np.allclose(blue.box, (4, 36, 20, 52), atol=1.5)
+    assert np.allclose(blue.box, (4, 36, 20, 52), atol=2.5)  # about two cells of 8 px, by the drawn weights
     assert blue.score > 0.99
     assert max(detection.box[2] - detection.box[0] for detection in by_label["sign_stop"]) > 32
 
 
 @pytest.mark.parametrize("task", ["roads", "privacy"])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "int8"])
-def test_outer_numbers_change_no_box_by_more_than_a_quantum(model_file, task, kind):
-    io, real = KINDS[kind]
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_the_same_model_with_other_outer_numbers_gives_the_same_boxes(model_file, task, kind):
     picture = street()
     plain = found(model_file(task, "plain"), picture)
-    other = found(model_file(task, "other", io=io, real=real), picture)
+    other = found(model_file(task, "other", io=kind), picture)
     assert len(plain) > 3
-    assert len(plain) == len(other)
-    for one in plain:
-        # One step of a distance is 1/32 of its logarithm, or 1/16 of a bin's logit: so much of a side, or next to nothing.
-        side = max(one.box[2] - one.box[0], one.box[3] - one.box[1])
-        near = [two for two in other if np.allclose(one.box, two.box, atol=side / 32 if real else 1e-4)]
-        assert any(one.label == two.label and abs(one.score - two.score) <= (0.125 / 4 if real else 1e-6) for two in near)
+    for one, two in zip(plain, other, strict=True):
+        assert (one.label, one.score) == (two.label, pytest.approx(two.score, abs=1e-6))
+        assert np.allclose(one.box, two.box, atol=1e-4)
+
+
+@pytest.mark.parametrize("task", ["roads", "privacy"])
+def test_a_float_model_says_the_same_within_a_quantum(model_file, task):
+    picture = street()
+    plain, real = TfliteModel(model_file(task, "plain")), TfliteModel(model_file(task, "real", io="float32", real=True))
+    outputs = zip(plain.manifest.heads, plain.invoke(picture), real.invoke(picture), strict=True)
+    for head, written, exact in outputs:
+        for tensor, ours, theirs in ((head.scores, written.scores, exact.scores), (head.boxes, written.boxes, exact.boxes)):
+            limits = [tensor.numbers.real(np.array(edge)) for edge in (-128, 127)]
+            apart = np.abs(tensor.numbers.real(ours) - np.clip(theirs, *limits))
+            assert apart.max() <= tensor.numbers.scale * 1.01
+    best = {}
+    for model in (plain, real):
+        boxed = letterbox(picture, 96, 64)
+        for one in detect(model.manifest, model.invoke(boxed.pixels), boxed):
+            best.setdefault(one.label, {}).setdefault(model.manifest.name, one)
+    assert len(best) >= 3
+    for pair in best.values():
+        assert np.allclose(pair["plain"].box, pair["real"].box, atol=1.0)
 
 
 def test_a_picture_enters_as_its_manifest_says(model_file):
