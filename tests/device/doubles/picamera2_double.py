@@ -32,7 +32,7 @@ class Scene:
     channels: bool = True
     shortest_frame_us: int = 17_000
     wanted_exposure_us: int = 30_000
-    stall_after: int | None = None
+    stall_after: int | None = None  # requests that one camera hands out before it falls silent
     late_after_stall: bool = False
     fails_reading: bool = False
     without_time: bool = False
@@ -167,7 +167,7 @@ class Picamera2:
         if camera_num >= len(self._scene.models):
             raise RuntimeError("Camera __init__ sequence did not complete.") from RuntimeError("No camera number 0 found")
         self._tuning = tuning
-        self._frames = 0
+        self._taken = 0
         self._job_list = []
         self._stopped = threading.Event()
         self._poked = threading.Event()
@@ -259,8 +259,7 @@ class Picamera2:
         self._poked.set()
         if self._thread is not None:
             self._thread.join()
-        while self.completed_requests:
-            self.completed_requests.pop().release()
+        self._let_go()
         self.is_open = False
 
     def _event_loop(self):
@@ -271,14 +270,13 @@ class Picamera2:
             if self._poked.is_set():
                 self._poked.clear()
                 self._do_jobs()
-            elif self._scene.stall_after is None or self._frames < self._scene.stall_after:
+            elif not self._stalls():
                 due_s += frame_s
                 self._frame()
             else:
                 due_s = time.monotonic() + frame_s
 
     def _frame(self):
-        self._frames += 1
         normal = self.find_tuning_algo(self._tuning, "rpi.agc") if self._tuning else {}
         normal = normal.get("channels", [normal])[0].get("exposure_modes", {}).get("normal", {"shutter": [66666]})
         metadata = {"ExposureTime": min(self._scene.wanted_exposure_us, normal["shutter"][-1])}
@@ -303,7 +301,17 @@ class Picamera2:
             return False, None
         request = self.completed_requests.pop(0)
         self._scene.handed.append(request)
+        self._taken += 1
+        if self._stalls():
+            self._let_go()
         return True, request
+
+    def _stalls(self):
+        return self._scene.stall_after is not None and self._taken >= self._scene.stall_after
+
+    def _let_go(self):
+        while self.completed_requests:
+            self.completed_requests.pop().release()
 
 
 described(Picamera2)
