@@ -1,0 +1,116 @@
+"""The two runtimes of TensorFlow Lite: ai-edge-litert, and tflite-runtime with numpy < 2 where the first has no wheel.
+
+The second cannot live beside numpy 2: `RONDE_TFLITE_PYTHON` names the Python of an environment that has tflite-runtime, numpy < 2
+and pillow, and nothing of ronde's other dependencies.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.boxes import iou
+from inference.manifest import SHIPPED, read_manifest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import json, sys
+import numpy as np
+from PIL import Image
+from inference.detect import detect
+from inference.letterbox import letterbox
+from inference.tflite import Interpreter, TfliteModel
+
+model = TfliteModel(__import__("pathlib").Path(sys.argv[1]))
+size = model.manifest.input.width, model.manifest.input.height
+random = np.random.default_rng(5)
+pictures = [np.kron(random.integers(0, 2, (17, 23, 3)) * 255, np.ones((32, 32, 1))).astype(np.uint8) for _ in range(3)]
+for name in sys.argv[3:]:
+    with Image.open(name) as picture:
+        pictures.append(np.asarray(picture.convert("RGB")))
+raw, found = {}, []
+for number, pixels in enumerate(pictures):
+    boxed = letterbox(pixels, *size)
+    outputs = model.invoke(boxed.pixels)
+    for head, output in enumerate(outputs):
+        raw[f"{number}/{head}/scores"], raw[f"{number}/{head}/boxes"] = output.scores, output.boxes
+    found.append([[each.label, each.score, each.box] for each in detect(model.manifest, outputs, boxed)])
+np.savez(sys.argv[2], **raw)
+print(json.dumps({"runtime": Interpreter.__module__, "numpy": np.__version__, "found": found}))
+"""
+
+
+def run(python, model, out, pictures):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [python, "-c", SCRIPT, str(model), str(out), *map(str, pictures)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=out.parent,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]), np.load(out)
+
+
+@pytest.fixture(scope="session")
+def other_python():
+    python = os.environ.get("RONDE_TFLITE_PYTHON")
+    if not python:
+        pytest.skip("set RONDE_TFLITE_PYTHON to the python of an environment with tflite-runtime, numpy<2 and pillow")
+    return python
+
+
+def shared_pictures():
+    folder = Path(os.environ.get("RONDE_DATA", ROOT / ".." / "shared" / "data"))
+    return [
+        picture
+        for name in ("signs-germany", "plates-romania", "dnit-brazil")
+        for picture in sorted(folder.glob(f"{name}/images/*"))[:2]
+    ]
+
+
+def compare(model, other_python, tmp_path, pictures):
+    here, ours = run(sys.executable, model, tmp_path / "here.npz", pictures)
+    there, theirs = run(other_python, model, tmp_path / "there.npz", pictures)
+    assert here["runtime"].startswith("ai_edge_litert")
+    assert there["runtime"].startswith("tflite_runtime")
+    assert there["numpy"].startswith("1.")
+    assert set(ours) == set(theirs)
+    quantum = 1e-4 if next(iter(ours.values())).dtype.kind == "f" else 1
+    apart = np.concatenate([np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64)).ravel() for key in ours])
+    assert (apart <= quantum).mean() >= 0.99
+    alike(here["found"], there["found"])
+    alike(there["found"], here["found"])
+    return here["found"]
+
+
+def alike(ones, others):
+    """What one finds for certain the other finds too; of the doubtful, where a quantum decides between doubles, nine in ten."""
+    again = []
+    for one, other in zip(ones, others, strict=True):
+        for label, score, box in one:
+            same = [each for each in other if each[0] == label and iou(np.array([box]), np.array([each[2]]))[0, 0] > 0.7]
+            again.append(any(abs(each[1] - score) < 0.05 for each in same))
+            assert again[-1] or score < 0.5, (label, score, box)
+    assert not again or np.mean(again) >= 0.9
+
+
+@pytest.mark.parametrize("task", ["roads", "privacy"])
+@pytest.mark.parametrize("how", [{"io": "int8"}, {"io": "uint8"}, {"io": "float32"}, {"io": "float32", "real": True}])
+def test_tiny_models_give_the_same_with_both(model_file, other_python, tmp_path, task, how):
+    assert all(compare(model_file(task, **how), other_python, tmp_path, []))
+
+
+@pytest.mark.parametrize("task", ["roads", "privacy"])
+def test_the_shipped_models_give_the_same_with_both(other_python, tmp_path, task):
+    shipped = [path for path in sorted(SHIPPED.glob("*.tflite")) if read_manifest(path.with_suffix(".json")).task == task]
+    if not shipped:
+        pytest.skip(f"no model for {task} is shipped in {SHIPPED.name}")
+    compare(shipped[-1], other_python, tmp_path, shared_pictures())
