@@ -20,9 +20,9 @@ from sync import bench, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.database import DatabaseRefused
+from sync.delivery import deliver_once, run_sync
 from sync.doctor import check_unit
 from sync.export import ExportRefused, export_findings, export_tracks
-from sync.publisher import deliver_once, run_sync
 from sync.receiver import ReceiverRefused, run_receiver
 from sync.replay import ReplayRefused, replay
 from sync.report import in_words
@@ -84,13 +84,13 @@ def _sync(args: argparse.Namespace) -> int:
     if not args.once:
         run_sync(settings, _until_told())
         return DONE
-    result = deliver_once(settings)
-    print(json.dumps(result.as_json()) if args.json else result.in_words())
-    return DONE if result.done else UNDONE
+    deliveries = deliver_once(settings, stop=_until_told())
+    print(json.dumps(deliveries.as_json()) if args.json else deliveries.in_words())
+    return DONE if deliveries.done else UNDONE
 
 
 def _receive(args: argparse.Namespace) -> int:
-    run_receiver(args.broker, args.ca, args.cert, args.key, args.db, _until_told(), name=args.name)
+    run_receiver(args.broker, db_url=args.db, stop=_until_told(), ca=args.ca, cert=args.cert, key=args.key, name=args.name)
     return DONE
 
 

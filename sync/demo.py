@@ -15,8 +15,8 @@ from typing import Any
 
 from device.sketch import draw_drive
 from provisioning.settings import Backend, Settings, Unit
+from sync.delivery import deliver_once
 from sync.export import export_findings
-from sync.publisher import deliver_once
 from sync.receiver import run_receiver
 from sync.replay import replay
 from sync.report import in_words as report_in_words
@@ -60,11 +60,17 @@ def run_demo(out: Path, seconds: float, *, say: Callable[[str], None]) -> dict[s
         report = replay(drive, state, settings)
         say(f"3/3  delivering over MQTT ({url}) to a receiver")
         with _receiver(url, out / RECEIVER_DB):
-            delivery = deliver_once(settings)
+            deliveries = deliver_once(settings)
     findings = out / "findings.geojson"
     findings.write_text(json.dumps(export_findings(state / "ronde.db")) + "\n", encoding="utf-8")
     stored = _stored(out / RECEIVER_DB)
-    return {"report": report, "delivery": delivery.as_json(), "stored": stored, "folder": str(out), "geojson": str(findings)}
+    return {
+        "report": report,
+        "delivery": deliveries.as_json(),
+        "stored": stored,
+        "folder": str(out),
+        "geojson": str(findings),
+    }
 
 
 def in_words(result: Mapping[str, Any]) -> str:
@@ -105,7 +111,9 @@ def _broker(folder: Path) -> Iterator[str]:
 def _receiver(url: str, file: Path) -> Iterator[None]:
     """The reference receiver in a thread."""
     stop = threading.Event()
-    thread = threading.Thread(target=run_receiver, args=(url, None, None, None, f"sqlite:///{file}", stop), name="receiver")
+    thread = threading.Thread(
+        target=run_receiver, args=(url,), kwargs={"db_url": f"sqlite:///{file}", "stop": stop}, name="receiver"
+    )
     thread.start()
     try:
         yield

@@ -4,8 +4,8 @@
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -43,7 +43,7 @@ class Tally:
     detections: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     unreadable: list[str] = field(default_factory=list)
     hidden_regions: int = 0
     hidden_area: float = 0.0
@@ -57,6 +57,11 @@ class Tally:
             yield
         finally:
             self.seconds[stage] += self.clock() - start_s
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add times per stage that were taken elsewhere."""
+        for stage, spent_s in seconds.items():
+            self.seconds[stage] += spent_s
 
 
 class Line:
@@ -98,7 +103,7 @@ class Line:
         except HidingFailed as error:
             log.error("hiding_failed", reason=str(error))
             return self._lose("hiding_failed")
-        self.tally.seconds.update(looked.seconds)
+        self.tally.add(looked.seconds)
         return self._keep(looked)
 
     def end(self) -> None:
