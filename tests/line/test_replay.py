@@ -24,8 +24,8 @@ from sync.replay import ReplayRefused, replay
 
 KEYS = (
     "round_id, software, models, frames_read, frames_kept, frames_unreadable, marks, gaps, length_m, gap_histogram_m, "
-    "share_within, spacing_m, spacing_tolerance_m, standing_s, standing_frames, filled_share, hidden_regions, hidden_area_share, detections, "
-    "findings, speed_source, geometry, seconds, invoke_share"
+    "share_within, spacing_m, spacing_tolerance_m, standing_s, standing_frames, filled_share, hidden_regions, "
+    "hidden_area_share, detections, findings, speed_source, geometry, seconds, invoke_share"
 )
 DEADLINE_S = 60.0
 
