@@ -5,7 +5,7 @@ import pytest
 
 from inference.detect import detect
 from inference.letterbox import letterbox
-from inference.manifest import ModelRefused
+from inference.manifest import SHIPPED, ModelRefused
 from inference.model import ModelFailed
 from inference.tflite import TfliteModel
 
@@ -142,3 +142,11 @@ def test_a_scale_of_zero_in_the_file_itself_is_refused(model_file, scale):
 def test_a_picture_of_another_size_fails(model_file):
     with pytest.raises(ModelFailed, match=r"takes pictures of shape \(64, 96, 3\)"):
         TfliteModel(model_file("roads")).invoke(np.zeros((64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.tflite")), ids=lambda path: path.name)
+def test_every_shipped_model_is_accepted_and_finds_little_on_grey(path):
+    model = TfliteModel(path)
+    picture = model.manifest.input
+    boxed = letterbox(np.full((1088, 1456, 3), 110, np.uint8), picture.width, picture.height)
+    assert len(detect(model.manifest, model.invoke(boxed.pixels), boxed)) < 20
