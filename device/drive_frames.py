@@ -32,7 +32,7 @@ def read_frames(folder: Path) -> list[Shot]:
     """What frames.csv lists, in order of time.
 
     Raises:
-        DriveRefused: it cannot be read, or lists nothing, a name twice, a name outside frames/, a file that is not there, or a time
+        DriveRefused: it cannot be read, or lists nothing, a name twice, a name outside frames/, a file that is not there, a time
             that is none.
     """
     listing = folder / FRAMES_CSV

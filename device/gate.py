@@ -13,9 +13,9 @@ from typing import Literal
 
 from device.earth import distance_m
 from device.fix import Fix, SpeedSource
-from device.positions import NEIGHBOUR_S, CourseHold, Position, way
+from device.positions import NEIGHBOUR_S, SPEED_LIMIT_MPS, CourseHold, Position, way
 from device.satclock import SatelliteClock
-from device.streak import JUMP_SLACK_M, SPEED_LIMIT_MPS, Streak
+from device.streak import JUMP_SLACK_M, Streak
 from device.tpv import FIX_2D, Report
 from device.utc import unix_s
 
@@ -158,7 +158,9 @@ class FixGate:
         before = self._base or self._last
         if before is None or not 0.0 < placed.boot_s - before.boot_s <= NEIGHBOUR_S:
             return None
-        return way(before, placed)
+        motion = way(before, placed)
+        # Within a tenth of a second, the noise of two positions is any speed.
+        return motion if motion[0] <= SPEED_LIMIT_MPS else None
 
     def _commit(self, placed: Position, arrival_boot_s: float) -> None:
         self._clock.observe(unix_s(placed.taken_at), arrival_boot_s)

@@ -17,6 +17,9 @@ NEIGHBOUR_S = 2.5
 BASE_S = 0.5
 """A neighbour nearer than this is passed over where there is one farther off: noise is divided by the time between."""
 
+SPEED_LIMIT_MPS = 60.0
+"""216 km/h: no car of a town is faster."""
+
 COURSE_HOLDS_BELOW_MPS = 1.0
 """Slower than this a course is noise, and the last one is held."""
 
@@ -76,13 +79,15 @@ def with_speeds(positions: Sequence[Position]) -> list[tuple[Fix, float]]:
     for index, position in enumerate(positions):
         before = _neighbour(positions, index, -1)
         after = _neighbour(positions, index, +1)
-        arrival_boot_s = position.boot_s + NEIGHBOUR_S if after is None else after.boot_s
+        # A neighbour nearer than BASE_S is taken only once it is certain that no better one comes.
+        settled = after is not None and after.boot_s - position.boot_s >= BASE_S
+        arrival_boot_s = after.boot_s if after is not None and settled else position.boot_s + NEIGHBOUR_S
         if before is None and after is None:
             if index == 0:
                 continue
             before = positions[index - 1]
         speed_mps, course_deg = way(before or position, after or position)
-        fixes.append((hold.fix(position, speed_mps, course_deg), arrival_boot_s))
+        fixes.append((hold.fix(position, min(speed_mps, SPEED_LIMIT_MPS), course_deg), arrival_boot_s))
     return fixes
 
 

@@ -41,8 +41,7 @@ class SatelliteClock:
 
     def boot_s(self, taken_unix_s: float, arrival_boot_s: float) -> float:
         """That moment on the boot clock, as it will be once this report counts; never later than its arrival."""
-        difference_s = arrival_boot_s - taken_unix_s
-        return taken_unix_s + (min(difference_s, self._smallest[0][1]) if self._smallest else difference_s)
+        return min(arrival_boot_s, taken_unix_s + self._smallest[0][1]) if self._smallest else arrival_boot_s
 
     def late_s(self, taken_unix_s: float, arrival_boot_s: float) -> float:
         """How much later than the fastest a report arrives; negative where it is faster. 0 before there was any."""

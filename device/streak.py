@@ -1,10 +1,7 @@
 """When doubted reports are believed after all: when several in a row agree with one another. Pure."""
 
 from device.earth import distance_m
-from device.positions import Position
-
-SPEED_LIMIT_MPS = 60.0
-"""216 km/h: no car of a town is faster."""
+from device.positions import SPEED_LIMIT_MPS, Position
 
 JUMP_SLACK_M = 5.0
 """What a position may jump besides, since noise of metres within a tenth of a second is no speed."""

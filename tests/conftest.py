@@ -123,7 +123,7 @@ def _read_nmea() -> Callable[[Path], list[bytes]]:
 def gpsd(free_ports: Callable[[], int]) -> Iterator[Callable[[Iterable[bytes], float], tuple[str, int]]]:
     """Starts a real gpsd on a pseudo terminal: `gpsd(pieces, period_s)` gives its host and port.
 
-    Each piece is written after the one before by `period_s`, the first once somebody watches. What is started ends with the test.
+    Each piece is written `period_s` after the one before, the first when gpsd answers. What is started ends with the test.
     """
     if shutil.which("gpsd") is None:
         pytest.skip("gpsd is not installed")
@@ -148,7 +148,7 @@ def _receiver(pieces: Iterable[bytes], period_s: float, port: int) -> Iterator[N
     ended = threading.Event()
     feeder = threading.Thread(target=_feed, args=(ours, pieces, period_s, ended), name="receiver")
     try:
-        _until_listening(daemon, port)
+        _until_it_answers(daemon, port)
         feeder.start()
         yield
     finally:
@@ -171,12 +171,15 @@ def _feed(terminal: int, pieces: Iterable[bytes], period_s: float, ended: thread
             return
 
 
-def _until_listening(daemon: subprocess.Popen[bytes], port: int) -> None:
+def _until_it_answers(daemon: subprocess.Popen[bytes], port: int) -> None:
     deadline_s = time.monotonic() + DEADLINE_S
     pause = threading.Event()
     while daemon.poll() is None and time.monotonic() < deadline_s:
         with socket.socket() as probe:
+            # It listens a second before it answers, and what a receiver sends meanwhile is lost.
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                probe.settimeout(max(0.001, deadline_s - time.monotonic()))
+                if b"VERSION" in probe.recv(1000):
+                    return
         pause.wait(0.02)
-    raise RuntimeError(f"gpsd did not listen on {port} within {DEADLINE_S:g} s (exit status {daemon.poll()})")
+    raise RuntimeError(f"gpsd did not answer on {port} within {DEADLINE_S:g} s (exit status {daemon.poll()})")
