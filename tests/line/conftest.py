@@ -10,9 +10,9 @@ from device.sketch import draw_drive
 
 @pytest.fixture(scope="session")
 def drawn_drive(tmp_path_factory) -> Path:
-    """Twenty seconds of a street, 640x480, five frames a second, fixes at 1 Hz."""
+    """Twenty seconds of a street, 640x480, ten frames a second, fixes at 1 Hz."""
     folder = tmp_path_factory.mktemp("drawn") / "drive"
-    draw_drive(folder, seconds=20.0, fps=5)
+    draw_drive(folder, seconds=20.0, fps=10)
     return folder
 
 
