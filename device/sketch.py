@@ -28,6 +28,8 @@ FACADES_M = 240.0
 """Houses repeat after this."""
 STOP_LINE_M, CROSSING_M = 3.4, (4.4, 7.4)
 """Ahead of the camera while it waits."""
+CARS, PEOPLE, SURFACES = 20, 12, 6
+"""So many different ones are drawn."""
 RECEIVER_M, RECEIVER_KEEPS = 0.5, 0.97
 """The receiver's error: standard deviation of each axis, and how much of it stays from second to second."""
 EPH_M = 2.5
@@ -103,7 +105,7 @@ class Street:
             along_m = 12.0
             while along_m < self.length_m:
                 if self._clear(along_m + CAR_M[2]) and self._clear(along_m):
-                    yield from car_boards(int(rng.integers(1 << 30)), along_m, side * (LANE_M + 1.05), coming=side < 0)
+                    yield from car_boards(int(rng.integers(CARS)), along_m, side * (LANE_M + 1.05), coming=side < 0)
                 along_m += CAR_M[2] + rng.choice((1.0, 1.6, 4.0, 9.0, 18.0))
 
     def _trees(self, rng: Rng) -> Iterator[Board]:
@@ -128,10 +130,10 @@ class Street:
                 yield Board(f"person_front-{step}", 50 + 2 * n + who, stop_m + 5.4 + who, max(-7.0, min(7.0, right_m)), PERSON_M)
         for n, (along_m, right_m, pace_mps) in enumerate(self._walking):
             view = "person_front" if pace_mps < 0 else "person_back"
-            yield Board(f"{view}-{int(seconds * 3 + n) % 4}", n % 24, along_m + pace_mps * seconds, right_m, PERSON_M)
+            yield Board(f"{view}-{int(seconds * 3 + n) % 4}", n % PEOPLE, along_m + pace_mps * seconds, right_m, PERSON_M)
         for n in range(int(self.length_m / 60) + 1):  # they come down the other lane
             along_m = 80.0 + 130.0 * n - 9.0 * seconds
-            yield from car_boards(n, along_m, -LANE_M / 2, coming=True)
+            yield from car_boards(n % CARS, along_m, -LANE_M / 2, coming=True)
 
 
 def _lane(rng: Rng, n: int) -> float:
@@ -155,7 +157,7 @@ def car_boards(seed: int, along_m: float, right_m: float, *, coming: bool) -> It
 def ground_chunk(street: Street, number: int) -> Bytes:
     """The ground from `number` * CHUNK_M on: (along, across, RGB)."""
     start_m = number * CHUNK_M
-    sheet = Image.fromarray(asphalt(np.random.default_rng((street.seed, number % 1000))))
+    sheet = Image.fromarray(asphalt(number % SURFACES))
     draw = ImageDraw.Draw(sheet)
 
     def place(right_m: float, along_m: float) -> tuple[float, float]:

@@ -207,7 +207,7 @@ def tree(rng: Rng) -> Image.Image:
     return _shaded(sheet, rng, 0.6)
 
 
-@functools.lru_cache(maxsize=400)
+@functools.lru_cache(maxsize=3000)
 def figure(kind: str, seed: int, reduced: int = 1) -> Image.Image:
     """The picture of one thing, made smaller by a whole factor.
 

@@ -3,6 +3,7 @@
 Every picture is made from a seed alone, so the same seed gives the same street.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -125,8 +126,10 @@ ON_ROAD: Mapping[str, Callable[[ImageDraw.ImageDraw, Rng, float, float], None]] 
 )
 
 
-def asphalt(rng: Rng) -> Bytes:
+@functools.lru_cache(maxsize=8)
+def asphalt(seed: int) -> Bytes:
     """One chunk of bare ground: road, parking strips, kerbs and pavements; rows go along the road, columns across."""
+    rng = np.random.default_rng(seed)
     rows, columns = round(CHUNK_M * GROUND_PX), round(2 * HALF_M * GROUND_PX)
     x = np.abs(np.linspace(-HALF_M, HALF_M, columns, endpoint=False))
     grain = rng.normal(0, 11, (rows, columns)) + np.kron(rng.normal(0, 3, (rows // 8, columns // 8)), np.ones((8, 8)))

@@ -28,6 +28,10 @@ RING_M = 150.0
 LEVELS = ((1, 10.0), (4, 40.0), (16, math.inf))
 """How much coarser, up to which distance."""
 NEAR_M = 0.6
+REDUCED = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+"""How much smaller pictures are kept, for what is farther away."""
+NOISE_PX = 64
+"""The sensor's noise is one field, seen each time from another of so many places in each direction."""
 Words = npt.NDArray[np.uint32]
 
 
@@ -84,6 +88,7 @@ class View:
         self._patches: list[Patch] = []
         self._haze: npt.NDArray[np.float32] = np.zeros(width * height, np.float32)
         self._sky = self._make_sky()
+        self._noise = np.random.default_rng(5).integers(-4, 5, (height + NOISE_PX, width + NOISE_PX, 1), np.int16)
         self._look(left, right)
 
     def _rays(self) -> tuple[npt.NDArray[np.float64], ...]:
@@ -155,7 +160,8 @@ class View:
 
     def _exposed(self, picture: Image.Image, rng: Rng) -> Image.Image:
         """What lens and sensor add: a little softness and noise."""
-        noise = rng.integers(-4, 5, (self.height, self.width, 1), np.int16)
+        top, left = rng.integers(NOISE_PX, size=2)
+        noise = self._noise[top : top + self.height, left : left + self.width]
         pixels = np.asarray(picture.filter(ImageFilter.GaussianBlur(self.width / 1100)), np.int16) + noise
         return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
@@ -217,7 +223,7 @@ class View:
             return
         seen_px = max(abs(corners[2][1] - corners[0][1]), abs(corners[3][1] - corners[1][1]))
         full = figure(board.kind, board.seed)
-        source = figure(board.kind, board.seed, max(1, int(full.height / seen_px)))
+        source = figure(board.kind, board.seed, max(each for each in REDUCED if each == 1 or each <= full.height / seen_px))
         left, right = share[0] * source.width, share[1] * source.width
         wanted = [(x, y) for y in (0.0, float(source.height)) for x in (left, right)]
         numbers = _homography([(x - box[0], y - box[1]) for x, y in corners], wanted)
