@@ -1,15 +1,24 @@
 """What a round came to: `report.json`, and the same in words."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from device.spacing import TOLERANCE_M
 from sync.line import Line
 
 REPORT = "report.json"
+
+REASONS: Final = {
+    "no_frame": "the camera gave no frame near enough to a mark",
+    "no_fix": "the fix was lost",
+    "frame_unreadable": "the frame could not be read",
+    "hiding_failed": "people could not be hidden for certain",
+    "disk": "the photo could not be written",
+}
+"""Reasons of a gap, for a person."""
 
 
 def report_of(line: Line, round_id: str, models: Mapping[str, str], source: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,14 +87,16 @@ def in_words(report: Mapping[str, Any]) -> str:
         lines.append("speed: the recording has none; it was derived from smoothed positions, so distances are less sure")
     if report["geometry"] == "assumed":
         lines.append("geometry: the recording does not tell it; the default camera is assumed")
-    missing: dict[str, float] = {}
-    for gap in report["gaps"]:
-        missing[gap["reason"]] = missing.get(gap["reason"], 0.0) + gap["length_m"]
-    lines += [f"without photo: {length_m:.0f} m ({reason})" for reason, length_m in sorted(missing.items())]
+    lines += [f"gaps: {_gaps(reason, report['gaps'])}" for reason in sorted({gap["reason"] for gap in report["gaps"]})]
     if spent_s:
         parts = ", ".join(f"{stage} {spent / spent_s:.0%}" for stage, spent in sorted(seconds.items(), key=lambda item: -item[1]))
         lines.append(f"time: {spent_s:.1f} s: {parts}")
     return "\n".join(lines)
+
+
+def _gaps(reason: str, gaps: Sequence[Mapping[str, Any]]) -> str:
+    lengths_m = [gap["length_m"] for gap in gaps if gap["reason"] == reason]
+    return f"{len(lengths_m)} times {REASONS.get(reason, reason)}, the longest over {max(lengths_m):.0f} m"
 
 
 def _percent(share: float | None) -> str:

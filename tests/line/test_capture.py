@@ -209,7 +209,7 @@ def test_a_camera_that_never_comes_back_ends_the_process_for_systemd(unit):
             due(capture)
             capture.step()
 
-    with pytest.raises(CameraStalled, match="no camera is there|no exposure"):
+    with pytest.raises(CameraStalled, match=r"no camera is there|no exposure"):
         go_on()
     assert told(capture) == ("fault", ["camera_stalled", "no_fix"])
 
