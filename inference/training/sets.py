@@ -1,0 +1,130 @@
+"""The picture sets: what each may teach, under which licence, and what its silence about a label means.
+
+No set labels everything. A picture supervises the labels of its own set and, as never present, those that the set safely never
+shows; about all others it says nothing. Everything is COCO: `train.json`, `val.json`, `images/`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from inference.coco import TrueSet, read_set
+from inference.labels import CRACK, CRACKS
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+SIGNS: Final = ("sign_danger", "sign_prohibition", "sign_mandatory", "sign_yield", "sign_stop")
+POSTS: Final = (*SIGNS, "traffic_light")
+SURFACE: Final = (*CRACKS, "pothole", "patch", "manhole", "manhole_open")
+# `drain` is a label of ronde, but no set at hand shows one.
+ROAD_LABELS: Final = (*SURFACE, *POSTS)
+PRIVACY_LABELS: Final = ("plate", "face")
+UNCLEAR: Final = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSet:
+    """One folder of pictures and its part in training.
+
+    `per_batch` pictures of each batch come from it. `zoom` is the range of scales, relative to the letterboxed picture. `absent`
+    are labels that it does not label and that its pictures (almost) never show: there they are trained as not present.
+    """
+
+    name: str
+    licence: str
+    per_batch: int
+    zoom: tuple[float, float]
+    absent: tuple[str, ...] = ()
+
+
+class Picture(NamedTuple):
+    """`boxes` (n, 4): left, top, right, bottom in pixels; `labels` (n,): numbers of the task's labels, one more for CRACK."""
+
+    image: Image.Image
+    boxes: Floats
+    labels: Integers
+
+
+class Supervision(NamedTuple):
+    """`judged` is (labels,) of 0 and 1. With `any_crack`, cracks are labelled without their kind: only the strongest counts."""
+
+    judged: Floats
+    any_crack: bool
+
+
+RDD: Final = "CC BY-SA 4.0, credit the authors of RDD2022 (arXiv 2209.08538)"
+DNIT: Final = "MIT; pictures released by DNIT, Brazil"
+GTSDB: Final = "free for any purpose, cite Houben et al. 2013 (its ReadMe)"
+ROMANIA: Final = "MIT (Robert Lucian Chiriac, 2020)"
+OPENALPR: Final = f"{UNCLEAR}: repository AGPL-3.0, rights in the photographs not stated"
+PORTRAITS: Final = f"{UNCLEAR}: repository MIT, rights in the press photographs not stated"
+
+ROAD_SETS: Final = (
+    PictureSet("rdd2022-china-motorbike", RDD, 4, (0.6, 1.25), (*POSTS, "manhole_open")),  # shows covers, does not label them
+    PictureSet("dnit-brazil", DNIT, 4, (0.6, 1.35), (*POSTS, "manhole", "manhole_open")),
+    PictureSet("signs-france", f"{UNCLEAR}: none stated", 2, (0.5, 1.3), SURFACE),
+    PictureSet("signs-germany", GTSDB, 2, (0.8, 1.7), SURFACE),
+    PictureSet("potholes-web", f"{UNCLEAR}: source unknown", 1, (0.5, 1.2), (*POSTS, "manhole", "manhole_open")),
+    PictureSet("manholes-web", f"{UNCLEAR}: source unknown", 1, (0.4, 1.2), (*POSTS, "pothole")),
+    # Nothing of the road is labelled in these two; they teach what it is not.
+    PictureSet("plates-romania", ROMANIA, 1, (0.7, 1.4), (*CRACKS, "pothole", "manhole_open")),
+    PictureSet("faces", PORTRAITS, 1, (0.4, 1.2), ROAD_LABELS),
+)
+PRIVACY_SETS: Final = (
+    PictureSet("plates-romania", ROMANIA, 6, (0.6, 2.0), ("face",)),
+    PictureSet("plates", OPENALPR, 4, (0.35, 1.3)),
+    PictureSet("faces", PORTRAITS, 4, (0.15, 1.2), ("plate",)),
+    PictureSet("rdd2022-china-motorbike", RDD, 1, (0.6, 1.3), PRIVACY_LABELS),
+    PictureSet("dnit-brazil", DNIT, 1, (0.6, 1.3), PRIVACY_LABELS),
+)
+TASKS: Final[Mapping[str, tuple[tuple[str, ...], tuple[PictureSet, ...]]]] = {
+    "roads": (ROAD_LABELS, ROAD_SETS),
+    "privacy": (PRIVACY_LABELS, PRIVACY_SETS),
+}
+
+
+def read_split(data: Path, name: str, split: str) -> TrueSet:
+    """Reads what a set's pictures show; `split` is train or val.
+
+    Raises:
+        DataRefused: the set is missing, or is no COCO.
+    """
+    return read_set(data / name / f"{split}.json", data / name / "images")
+
+
+def supervision(own: Collection[str], absent: Sequence[str], labels: Sequence[str]) -> Supervision:
+    """Says which of `labels` a set's pictures supervise, by the labels that are its own and those that it never shows."""
+    any_crack = CRACK in own and set(CRACKS) <= set(labels)
+    told = {*own, *absent, *(CRACKS if any_crack else ())}
+    return Supervision(np.array([label in told for label in labels], np.float32), any_crack)
+
+
+def decoded(truth: TrueSet, labels: Sequence[str]) -> list[Picture]:
+    """Decodes all pictures of a split, with those of its boxes that are among `labels` (or CRACK, if these hold the cracks)."""
+    place = {label: number for number, label in enumerate(labels)}
+    if set(CRACKS) <= set(labels):
+        place[CRACK] = len(labels)
+    pictures = []
+    for picture in truth.pictures:
+        kept = [number for number, label in enumerate(picture.labels) if label in place]
+        numbers = np.array([place[picture.labels[number]] for number in kept], np.int64)
+        pictures.append(Picture(Image.fromarray(picture.pixels()), picture.boxes[kept].astype(np.float32), numbers))
+    return pictures
+
+
+def draw_weights(pictures: Sequence[Picture], labels: int) -> Floats:
+    """How often to draw each picture: up to three times as often where it shows a label that fewer than 3 in 10 pictures show."""
+    shown = np.zeros((len(pictures), labels + 1), bool)
+    for row, picture in zip(shown, pictures, strict=True):
+        row[picture.labels] = True
+    share = np.maximum(shown.mean(0), 1e-6)
+    rarity = np.sqrt(0.3 / share).clip(1, 3)
+    weights: Floats = np.where(shown, rarity, 1.0).max(1).astype(np.float32)
+    weights /= weights.sum()
+    return weights
