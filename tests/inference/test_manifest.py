@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inference.manifest import ModelRefused, locate, read_manifest, read_model
 
@@ -115,3 +117,47 @@ def test_a_name_means_a_shipped_model_and_anything_else_is_a_path(model_file):
     assert locate("roads-tiny.tflite", path.parent) == path
     assert str(locate("elsewhere.tflite", path.parent)) == "elsewhere.tflite"
     assert str(locate("./roads-tiny.tflite", path.parent)) == "roads-tiny.tflite"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def places(value, before=()):
+    yield before
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(inner, (*before, key))
+
+
+@settings(max_examples=120, deadline=None)
+@given(drawn=st.data(), value=json_values)
+def test_whatever_stands_anywhere_in_a_manifest_is_read_or_refused(tmp_path_factory, drawn, value):
+    folder = tmp_path_factory.getbasetemp()
+    heads = {"labels": ["plate", "face", "person"], "encoding": "log_distance"}
+    numbers = {"dtype": "int8", "scale": 0.1, "zero_point": 0}
+    heads |= {"scores": {"name": "s", "shape": [1, 126, 3]} | numbers, "boxes": {"name": "b", "shape": [1, 126, 4]} | numbers}
+    picture = {"width": 96, "height": 64, "colour": "rgb", "mean": 128.0, "std": 64.0} | numbers
+    manifest = {
+        "name": "n",
+        "task": "privacy",
+        "sha256": "0",
+        "bytes": 9,
+        "input": picture,
+        "strides": [8, 16, 32],
+        "heads": [heads],
+    }
+    manifest["thresholds"] = dict.fromkeys(heads["labels"], 0.5)
+    place = drawn.draw(st.sampled_from([each for each in places(manifest) if each]))
+    with_value(value, *place)(manifest)
+    path = folder / "n.json"
+    path.write_text(json.dumps(manifest))
+    try:
+        read = read_manifest(path)
+    except ModelRefused:
+        return
+    assert set(read.labels) == set(heads["labels"]) or place[0] == "heads"
+    assert all(0 < threshold <= 1 for threshold in read.thresholds.values())
+    assert read.input.numbers.scale > 0
