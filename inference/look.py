@@ -1,6 +1,7 @@
 """One look at a frame: roads, signs, people and plates found together, hidden, and only then kept."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from device.boot import now_s
@@ -15,6 +16,10 @@ DEADLINE_S = 1.0
 """By when the privacy model must have answered; a road photo that takes longer holds up the ring."""
 PLAIN_SIGNS = frozenset({"sign_danger", "sign_prohibition", "sign_mandatory", "sign_yield", "sign_stop"})
 """Signs that carry writing. Not traffic lights: a car's rear lamps are taken for one, and its plate lies between them."""
+
+
+Pictures = Mapping[tuple[int, int], Letterboxed]
+Asked = Future[tuple[Output, ...]]
 
 
 class HidingFailed(Exception):
@@ -36,7 +41,11 @@ class Looked:
 
 
 class Look:
-    """Looks at frames with one roads and one privacy model. A model that was refused at load is None here."""
+    """Looks at frames with one roads and one privacy model. A model that was refused at load is None here.
+
+    The two run side by side: on two cores, one thread each takes a tenth less of the processor than two threads for one after the
+    other, which wait for each other at every layer.
+    """
 
     def __init__(
         self, roads: Model | None, privacy: Model | None, deadline_s: float = DEADLINE_S, clock: Callable[[], float] = now_s
@@ -52,6 +61,8 @@ class Look:
         self._privacy = privacy
         self._deadline_s = deadline_s
         self._clock = clock
+        # One worker: should a look end early, the next one's roads model waits until it is free.
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="roads")
 
     def look(self, frame: Frame) -> Looked:
         """Finds and hides.
@@ -60,62 +71,63 @@ class Look:
             HidingFailed: the privacy model is missing, failed or was late.
         """
         watch = _Watch(self._clock)
-        people = self._people(frame, watch)
-        roads, failed = self._things(frame, watch)
-        anonymous = hide(frame, people, [found for found in roads if found.label in PLAIN_SIGNS])
+        pictures = {
+            size: letterbox(frame.pixels, *size) for size in {_size(model) for model in (self._roads, self._privacy) if model}
+        }
+        watch.lap("letterbox")
+        asked = self._beside.submit(self._roads.invoke, pictures[_size(self._roads)].pixels) if self._roads else None
+        people = self._people(pictures, asked, watch)
+        things, failed = self._things(pictures, asked)
+        watch.lap("decode")
+        anonymous = hide(frame, people, [found for found in things if found.label in PLAIN_SIGNS])
         watch.lap("hide")
-        return Looked(anonymous, roads, watch.seconds, failed)
+        return Looked(anonymous, things, watch.seconds, failed)
 
-    def _people(self, frame: Frame, watch: "_Watch") -> tuple[Detection, ...]:
-        """What the privacy model found, first of all: a slow roads model must not make it late."""
+    def _people(self, pictures: Pictures, asked: Asked | None, watch: "_Watch") -> tuple[Detection, ...]:
+        """What the privacy model found; meanwhile the roads model is `asked`, and both are through afterwards."""
         if self._privacy is None:
             raise HidingFailed("no privacy model is loaded")
+        picture = pictures[_size(self._privacy)]
         try:
-            people = watch.detect(self._privacy, frame)
+            outputs = self._privacy.invoke(picture.pixels)
+            took_s = watch.elapsed_s()
+            if took_s > self._deadline_s:
+                raise HidingFailed(f"the privacy model took {took_s:.2f} s, allowed are {self._deadline_s:.2f} s")
+            wait([asked] if asked else [])
+            watch.lap("invoke")
+            return detect(self._privacy.manifest, outputs, picture)
         except ModelFailed as error:
             raise HidingFailed(str(error)) from error
-        if watch.total_s() > self._deadline_s:
-            raise HidingFailed(f"the privacy model took {watch.total_s():.2f} s, allowed are {self._deadline_s:.2f} s")
-        return people
 
-    def _things(self, frame: Frame, watch: "_Watch") -> tuple[tuple[Detection, ...], str | None]:
+    def _things(self, pictures: Pictures, asked: Asked | None) -> tuple[tuple[Detection, ...], str | None]:
         """What the roads model found, or nothing and the reason."""
-        if self._roads is None:
+        if self._roads is None or asked is None:
             return (), "no roads model is loaded"
         try:
-            return watch.detect(self._roads, frame), None
+            return detect(self._roads.manifest, asked.result(), pictures[_size(self._roads)]), None
         except ModelFailed as error:
             return (), str(error)
 
 
 class _Watch:
-    """One look's seconds per stage, and the frame letterboxed once for each size of input."""
+    """One look's seconds per stage."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.seconds = {"letterbox": 0.0, "invoke": 0.0, "decode": 0.0, "hide": 0.0}
         self._clock = clock
         self._begun = self._last = clock()
-        self._pictures: dict[tuple[int, int], Letterboxed] = {}
-
-    def detect(self, model: Model, frame: Frame) -> tuple[Detection, ...]:
-        size = (model.manifest.input.width, model.manifest.input.height)
-        if size not in self._pictures:
-            self._pictures[size] = letterbox(frame.pixels, *size)
-        picture = self._pictures[size]
-        self.lap("letterbox")
-        outputs: tuple[Output, ...] = model.invoke(picture.pixels)
-        self.lap("invoke")
-        detections = detect(model.manifest, outputs, picture)
-        self.lap("decode")
-        return detections
 
     def lap(self, stage: str) -> None:
         now = self._clock()
         self.seconds[stage] += now - self._last
         self._last = now
 
-    def total_s(self) -> float:
-        return self._last - self._begun
+    def elapsed_s(self) -> float:
+        return self._clock() - self._begun
+
+
+def _size(model: Model) -> tuple[int, int]:
+    return model.manifest.input.width, model.manifest.input.height
 
 
 def _check_task(model: Model | None, task: Task) -> None:
