@@ -61,7 +61,6 @@ class Look:
         self._privacy = privacy
         self._deadline_s = deadline_s
         self._clock = clock
-        # One worker: should a look end early, the next one's roads model waits until it is free.
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="roads")
 
     def look(self, frame: Frame) -> Looked:
@@ -70,34 +69,34 @@ class Look:
         Raises:
             HidingFailed: the privacy model is missing, failed or was late.
         """
+        if self._privacy is None:
+            raise HidingFailed("no privacy model is loaded")
         watch = _Watch(self._clock)
-        pictures = {
-            size: letterbox(frame.pixels, *size) for size in {_size(model) for model in (self._roads, self._privacy) if model}
-        }
+        sizes = {_size(model) for model in (self._roads, self._privacy) if model}
+        pictures = {size: letterbox(frame.pixels, *size) for size in sizes}
         watch.lap("letterbox")
         asked = self._beside.submit(self._roads.invoke, pictures[_size(self._roads)].pixels) if self._roads else None
-        people = self._people(pictures, asked, watch)
+        try:
+            outputs = self._ask_privacy(self._privacy, pictures, watch)
+        finally:
+            wait([asked] if asked else [])  # a look that ends early leaves no work behind
+        watch.lap("invoke")
+        people = _people(self._privacy, outputs, pictures)
         things, failed = self._things(pictures, asked)
         watch.lap("decode")
         anonymous = hide(frame, people, [found for found in things if found.label in PLAIN_SIGNS])
         watch.lap("hide")
         return Looked(anonymous, things, watch.seconds, failed)
 
-    def _people(self, pictures: Pictures, asked: Asked | None, watch: "_Watch") -> tuple[Detection, ...]:
-        """What the privacy model found; meanwhile the roads model is `asked`, and both are through afterwards."""
-        if self._privacy is None:
-            raise HidingFailed("no privacy model is loaded")
-        picture = pictures[_size(self._privacy)]
+    def _ask_privacy(self, privacy: Model, pictures: Pictures, watch: "_Watch") -> tuple[Output, ...]:
         try:
-            outputs = self._privacy.invoke(picture.pixels)
-            took_s = watch.elapsed_s()
-            if took_s > self._deadline_s:
-                raise HidingFailed(f"the privacy model took {took_s:.2f} s, allowed are {self._deadline_s:.2f} s")
-            wait([asked] if asked else [])
-            watch.lap("invoke")
-            return detect(self._privacy.manifest, outputs, picture)
+            outputs = privacy.invoke(pictures[_size(privacy)].pixels)
         except ModelFailed as error:
             raise HidingFailed(str(error)) from error
+        took_s = watch.elapsed_s()
+        if took_s > self._deadline_s:
+            raise HidingFailed(f"the privacy model took {took_s:.2f} s, allowed are {self._deadline_s:.2f} s")
+        return outputs
 
     def _things(self, pictures: Pictures, asked: Asked | None) -> tuple[tuple[Detection, ...], str | None]:
         """What the roads model found, or nothing and the reason."""
@@ -124,6 +123,13 @@ class _Watch:
 
     def elapsed_s(self) -> float:
         return self._clock() - self._begun
+
+
+def _people(privacy: Model, outputs: tuple[Output, ...], pictures: Pictures) -> tuple[Detection, ...]:
+    try:
+        return detect(privacy.manifest, outputs, pictures[_size(privacy)])
+    except ModelFailed as error:
+        raise HidingFailed(str(error)) from error
 
 
 def _size(model: Model) -> tuple[int, int]:
