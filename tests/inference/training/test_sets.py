@@ -1,0 +1,92 @@
+"""What a set teaches: its labels, what it never shows, and cracks whose kind it does not say."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.labels import BY_NAME, CRACK, CRACKS
+from inference.training.sets import (
+    POSTS,
+    PRIVACY_LABELS,
+    ROAD_LABELS,
+    TASKS,
+    Picture,
+    decoded,
+    draw_weights,
+    read_split,
+    supervision,
+)
+
+DATA = Path(os.environ.get("RONDE_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no pictures at {DATA}: set RONDE_DATA to the folder of the data sets")
+
+
+def judged(told):
+    return {label for label, one in zip(ROAD_LABELS, told.judged, strict=True) if one}
+
+
+def test_a_set_judges_its_own_labels_and_those_it_never_shows_and_no_other():
+    told = supervision({"pothole"}, POSTS, ROAD_LABELS)
+    assert judged(told) == {"pothole", *POSTS}
+    assert not told.any_crack
+
+
+def test_a_crack_of_unknown_kind_judges_all_three_but_only_their_strongest():
+    told = supervision({CRACK, "pothole"}, (), ROAD_LABELS)
+    assert judged(told) == {"pothole", *CRACKS}
+    assert told.any_crack
+
+
+def test_cracks_mean_nothing_to_a_network_that_has_no_cracks():
+    told = supervision({CRACK, "pothole"}, PRIVACY_LABELS, PRIVACY_LABELS)
+    assert not told.any_crack
+    assert told.judged.tolist() == [1, 1]
+
+
+def test_no_set_says_that_it_never_shows_what_it_labels():
+    if not DATA.is_dir():
+        pytest.skip(f"no pictures at {DATA}: set RONDE_DATA to the folder of the data sets")
+    for labels, plans in TASKS.values():
+        for plan in plans:
+            own = set(read_split(DATA, plan.name, "val").categories)
+            assert not own & set(plan.absent), plan.name
+            assert not (CRACK in own and set(CRACKS) & set(plan.absent)), plan.name
+            assert supervision(own, plan.absent, labels).judged.any(), plan.name
+
+
+def test_labels_are_ronde_labels_and_every_set_has_a_licence():
+    for labels, plans in TASKS.values():
+        assert set(labels) <= set(BY_NAME)
+        assert all(plan.licence for plan in plans)
+        assert all(set(plan.absent) <= set(labels) for plan in plans)
+
+
+@needs_data
+def test_boxes_come_with_the_number_of_their_label():
+    truth = read_split(DATA, "dnit-brazil", "val")
+    pictures = decoded(truth, ROAD_LABELS)
+    assert len(pictures) == len(truth.pictures)
+    numbers = np.concatenate([picture.labels for picture in pictures])
+    assert set(numbers.tolist()) == {ROAD_LABELS.index("pothole"), len(ROAD_LABELS)}
+    for picture in pictures:
+        assert picture.boxes.shape == (len(picture.labels), 4)
+        assert (picture.boxes[:, 2:] > picture.boxes[:, :2]).all()
+
+
+@needs_data
+def test_boxes_of_other_tasks_are_left_out():
+    pictures = decoded(read_split(DATA, "dnit-brazil", "val"), PRIVACY_LABELS)
+    assert not any(len(picture.boxes) for picture in pictures)
+
+
+def test_pictures_with_rare_labels_are_drawn_more_often_up_to_three_times():
+    image = Image.new("RGB", (8, 8))
+    often = [Picture(image, np.zeros((1, 4), np.float32), np.array([0])) for _ in range(99)]
+    rare = Picture(image, np.zeros((1, 4), np.float32), np.array([1]))
+    weights = draw_weights([*often, rare], labels=2)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[-1] == pytest.approx(3 * weights[0])
+    assert np.ptp(weights[:-1]) == 0
