@@ -1,5 +1,6 @@
 """`ronde bench`: the numbers that ronde is judged by, measured here and now."""
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -75,7 +76,7 @@ def _run(drive: Drive, settings: Settings | None, folder: Path, clock: Callable[
         store = RoundStore(db, folder, drive.digest, Recipients(), roads.manifest.sha256)
         store.begin(drive.started_at, version("ronde"), {}, {})
         chooser = Chooser((settings.trigger if settings else Trigger()).spacing_m, Ring())
-        line = Line(chooser, Look(roads, privacy, clock=clock), store, clock)
+        line = Line(chooser, Look(roads, privacy, deadline_s=math.inf, clock=clock), store, clock)
         worst_s = 0.0
         for _, arrived in arrivals(drive):
             if isinstance(arrived, Exposure):

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _demo(args: argparse.Namespace) -> int:
     result = demo.run_demo(args.out, args.seconds, say=lambda line: print(line, file=sys.stderr))
     print(json.dumps(result) if args.json else demo.in_words(result))
-    return DONE
+    return DONE if result["done"] else UNDONE
 
 
 def _replay(args: argparse.Namespace) -> int:

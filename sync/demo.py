@@ -65,6 +65,7 @@ def run_demo(out: Path, seconds: float, *, say: Callable[[str], None]) -> dict[s
     findings.write_text(json.dumps(export_findings(state / "ronde.db")) + "\n", encoding="utf-8")
     stored = _stored(out / RECEIVER_DB)
     return {
+        "done": deliveries.done,
         "report": report,
         "delivery": deliveries.as_json(),
         "stored": stored,
@@ -81,7 +82,7 @@ def in_words(result: Mapping[str, Any]) -> str:
         [
             "",
             report_in_words(result["report"]),
-            f"received: {stored}; each stored once and acknowledged",
+            f"received: {stored}; each stored once" if result["done"] else f"not delivered: {result['delivery']}",
             "",
             f"photos, people hidden   {folder}/unit/frames/",
             f"findings for a map      {result['geojson']}",

@@ -128,7 +128,7 @@ def _dates(name: str, cert: Path, unit: str) -> Check:
 def check_broker(settings: Settings, backend: Backend) -> Check:
     """Whether the broker lets this unit in. It calls under a name of its own, so a running `ronde sync` is not expelled."""
     name = f"broker of {backend.name}"
-    client_id = f"{settings.unit.fleet}/{settings.unit.name}/doctor"
+    client_id = f"{settings.unit.fleet}.{settings.unit.name}.doctor"
     try:
         broker = PahoBroker(address_of(backend), Session(client_id, (topic(settings.unit, "ack"),), 0))
     except BrokerRefused as error:

@@ -6,6 +6,7 @@ off goes on where it stopped, and one that is complete adds nothing.
 
 import heapq
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -73,7 +74,8 @@ def replay(
         store = RoundStore(db, out, drive.digest, recipients, roads.manifest.sha256)
         spacing_m = (settings.trigger if settings else Trigger()).spacing_m
         store.begin(drive.started_at, version("ronde"), models, {"spacing_m": spacing_m, "camera": _geometry(drive)})
-        line = Line(Chooser(spacing_m, Ring()), Look(roads, privacy), store)
+        # A recording waits for nobody: however slow the machine, the same drive gives the same photos.
+        line = Line(Chooser(spacing_m, Ring()), Look(roads, privacy, deadline_s=math.inf), store)
         feed(line, drive, realtime=realtime, progress=progress)
         report = report_of(
             line,

@@ -11,7 +11,6 @@ import threading
 import time
 from pathlib import Path
 
-import jsonschema
 import pytest
 from PIL import Image
 
@@ -19,7 +18,6 @@ from device.drive import DriveRefused
 from inference.manifest import SHIPPED
 from provisioning.settings import Backend, Models, Settings, Unit
 from sync.database import DatabaseRefused
-from sync.event import schema
 from sync.replay import ReplayRefused, replay
 
 KEYS = (
@@ -89,7 +87,7 @@ def test_photos_are_a_spacing_apart_where_the_drive_has_the_frames(replayed):
     assert report["length_m"] == pytest.approx(report["marks"] * 4.0, rel=0.1)
 
 
-def test_each_finding_and_each_track_is_an_event_in_the_outbox_and_valid(replayed):
+def test_each_finding_and_each_track_is_an_event_in_the_outbox_and_valid(replayed, validate):
     out, _ = replayed
     events = rows(out, "SELECT seq, id, stream, topic, payload FROM outbox ORDER BY seq")
     findings = rows(out, "SELECT id FROM finding")
@@ -97,8 +95,7 @@ def test_each_finding_and_each_track_is_an_event_in_the_outbox_and_valid(replaye
     assert [e[2] for e in events].count("track") == len(rows(out, "SELECT n FROM track")) > 0
     for seq, event_id, stream, topic, payload in events:
         event = json.loads(payload)
-        jsonschema.validate(event, schema("event"), format_checker=jsonschema.FormatChecker())
-        jsonschema.validate(event["data"], schema(stream), format_checker=jsonschema.FormatChecker())
+        validate("event", event)
         assert (event["id"], event["sequence"]) == (event_id, f"{seq:012d}")
         assert topic == f"ronde/v1/cannes/car-07/{stream}"
 
