@@ -40,7 +40,9 @@ def _add(commands: Any, name: str, does: str) -> argparse.ArgumentParser:
 
 
 def _add_config(command: argparse.ArgumentParser, default: Path | None) -> None:
-    command.add_argument("--config", type=Path, default=default, metavar="FILE", help="configuration (default: %(default)s)")
+    command.add_argument(
+        "--config", type=Path, default=default, metavar="FILE", help=f"configuration (default: {default or 'none'})"
+    )
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:
@@ -127,7 +129,10 @@ def _add_export(commands: Any) -> None:
         "export",
         "Findings or tracks as GeoJSON. Reads ronde.db in DIR; writes --out, or prints.",
     )
-    command.add_argument("folder", type=Path, metavar="DIR", help="folder that holds ronde.db: a replay's, or a unit's state")
+    command.add_argument(
+        "folder", type=Path, nargs="?", metavar="DIR", help="folder that holds ronde.db (default: the configuration's state)"
+    )
+    _add_config(command, DEFAULT_FILE)
     command.add_argument("--to", choices=["geojson"], default="geojson", help="format (default: %(default)s)")
     command.add_argument("--layer", choices=["findings", "tracks"], default="findings", help="what (default: %(default)s)")
     command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: print it)")
@@ -141,4 +146,5 @@ def _add_bench(commands: Any) -> None:
     )
     command.add_argument("name", choices=["line"], help="line: frames/s, CPU per frame by stage, share spent inside invoke()")
     command.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
+    _add_config(command, None)
     _add_json(command)

@@ -106,7 +106,8 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     export = export_findings if args.layer == "findings" else export_tracks
-    text = json.dumps(export(args.folder / "ronde.db"), ensure_ascii=False)
+    folder = args.folder or read_settings(args.config).unit.state
+    text = json.dumps(export(folder / "ronde.db"), ensure_ascii=False)
     if args.out is None:
         print(text)
     else:
@@ -115,7 +116,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    result = bench.bench_line(args.drive)
+    result = bench.bench_line(args.drive, read_settings(args.config) if args.config else None)
     print(json.dumps(result) if args.json else bench.in_words(result))
     return DONE
 
