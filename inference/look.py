@@ -12,7 +12,7 @@ from inference.letterbox import Letterboxed, letterbox
 from inference.manifest import ModelRefused, Task
 from inference.model import Model, ModelFailed, Output
 
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
 """By when the privacy model must have answered; a road photo that takes longer holds up the ring."""
 PLAIN_SIGNS = frozenset({"sign_danger", "sign_prohibition", "sign_mandatory", "sign_yield", "sign_stop"})
 """Signs that carry writing. Not traffic lights: a car's rear lamps are taken for one, and its plate lies between them."""
