@@ -58,6 +58,7 @@ class Message:
 class Session:
     """Who connects and for what. The broker keeps a session `expiry_s` after the connection ends.
 
+    `client_id` names the session; it holds no slash, since some brokers fall over one. `user` is the name in the certificate.
     With `manual` a message counts as taken only when `Broker.accept` says so, after it was stored; the broker sends at most
     `unaccepted` before.
     """
@@ -65,6 +66,7 @@ class Session:
     client_id: str
     subscriptions: tuple[str, ...]
     expiry_s: int
+    user: str | None = None
     will: Message | None = None
     manual: bool = False
     unaccepted: int = 500

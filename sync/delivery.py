@@ -23,7 +23,7 @@ from sync.event import Event, birth_data, compact, payload, state_data, topic
 from sync.health import put_health
 from sync.mqtt import PahoBroker
 from sync.outbox import Outbox
-from sync.publisher import POLL_S, Publisher, Step
+from sync.publisher import AGAIN_S, POLL_S, Publisher, Step
 
 GIVE_UP_S = 60.0
 """`--once` ends after this long without a confirmation."""
@@ -75,7 +75,9 @@ def _in_words(delivery: Delivery) -> str:
     return f"{delivery.backend}: {delivery.delivered} delivered{refused}{left}"
 
 
-def deliver_once(settings: Settings, give_up_s: float = GIVE_UP_S, stop: threading.Event | None = None) -> Deliveries:
+def deliver_once(
+    settings: Settings, *, give_up_s: float = GIVE_UP_S, again_s: float = AGAIN_S, stop: threading.Event | None = None
+) -> Deliveries:
     """Empties the outbox as far as it goes: until nothing is left, or a backend has confirmed nothing for `give_up_s`.
 
     Raises:
@@ -86,13 +88,13 @@ def deliver_once(settings: Settings, give_up_s: float = GIVE_UP_S, stop: threadi
         return Deliveries(())
     stop = stop or threading.Event()
     with ThreadPoolExecutor(len(settings.backends), "deliver") as pool:
-        return Deliveries(tuple(pool.map(partial(_empty, settings, give_up_s, stop), settings.backends)))
+        return Deliveries(tuple(pool.map(partial(_empty, settings, give_up_s, again_s, stop), settings.backends)))
 
 
-def _empty(settings: Settings, give_up_s: float, stop: threading.Event, backend: Backend) -> Delivery:
+def _empty(settings: Settings, give_up_s: float, again_s: float, stop: threading.Event, backend: Backend) -> Delivery:
     db = open_database(settings.unit.state / DATABASE)
     outbox = Outbox(db)
-    publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db))
+    publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db), again_s=again_s)
     given_up = False
     try:
         while outbox.waits(backend.name) and not stop.is_set():
@@ -172,7 +174,8 @@ def knock(settings: Settings, backend: Backend, db: Database) -> Broker:
     unit = settings.unit
     boot, software = boot_id(), version("ronde")
     session = Session(
-        client_id=f"{unit.fleet}/{unit.name}",
+        client_id=f"{unit.fleet}.{unit.name}",
+        user=f"{unit.fleet}/{unit.name}",
         subscriptions=(topic(unit, "ack"), topic(unit, "command")),
         expiry_s=SESSION_S,
         will=Message(topic(unit, "state"), compact(state_data("lost", boot, software)), retain=True),

@@ -118,7 +118,9 @@ def finding_data(finding: Finding, camera: Place, photo_sha256: str | None) -> d
             "camera": {
                 "latitude_deg": round(camera.latitude_deg, DECIMALS),
                 "longitude_deg": round(camera.longitude_deg, DECIMALS),
-                "heading_deg": None if camera.heading_deg is None else round(camera.heading_deg % 360, 1),
+                "heading_deg": None
+                if camera.heading_deg is None
+                else round(camera.heading_deg % 360, 1) % 360,  # 359.96 rounds to 360
             },
         },
     }

@@ -9,6 +9,9 @@ WINDOW = 500
 """Events taken over by the broker and not yet confirmed by the backend, at most. Below any broker's stock queue (1,000), so
 that a backend's absence fills the unit's outbox and not the broker's memory."""
 
+PROBE = 20
+"""The same while the backend confirms nothing: its absence must not eat the data plan."""
+
 WINDOW_BYTES = 256 * 1024
 """Bytes on their way to the broker, at most: at 10 kB/s half a minute, so that an alert never waits behind megabytes."""
 
@@ -28,6 +31,7 @@ class Flight:
 
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
+        self._window = WINDOW
         self._outstanding: dict[int, Parcel] = {}
         self._outstanding_bytes = 0
         self._awaiting: dict[int, float] = {}
@@ -48,7 +52,7 @@ class Flight:
         """How many more parcels may be handed over now."""
         if any(self._suspected(parcel.seq) for parcel in self._outstanding.values()):
             return 0
-        return max(0, min(self._in_flight - len(self._outstanding), WINDOW - len(self._awaiting)))
+        return max(0, min(self._in_flight - len(self._outstanding), self._window - len(self._awaiting)))
 
     def fits(self, parcel: Parcel) -> bool:
         """Whether its bytes may be handed over now; one parcel always may."""
@@ -95,12 +99,21 @@ class Flight:
             if seq in on_their_way:
                 self._left.add(seq)
 
-    def expire(self, now_s: float) -> int:
-        """Lets those go whose time has come: the outbox will offer them again. Returns how many."""
+    def expire(self, now_s: float) -> bool:
+        """Lets those go whose time has come: the outbox will offer them again. Whether there were any.
+
+        From then on only a few are tried at a time, until something is confirmed (`widen`).
+        """
         due = [seq for seq, until_s in self._awaiting.items() if until_s <= now_s]
         for seq in due:
             del self._awaiting[seq]
-        return len(due)
+        if due:
+            self._window = PROBE
+        return bool(due)
+
+    def widen(self) -> None:
+        """The backend confirms again."""
+        self._window = WINDOW
 
     def lose(self, in_flight: int | None = None) -> Gone:
         """The connection is gone: nothing is on its way, and all that is not confirmed will be published again."""

@@ -1,27 +1,25 @@
 """A `Broker` by paho-mqtt: MQTT 5, QoS 1.
 
 One object is one connection, so that nothing paho remembers (messages in flight, its own reconnecting) outlives it. paho's
-callbacks run in its thread and only push what happened into a queue; `take` empties it in the caller's thread.
+thread only pushes what happened into a queue; `take` empties it in the caller's thread.
 """
 
 import queue
-import threading
+import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final
+from datetime import datetime, timezone
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from sync.broker import IN_FLIGHT, Address, Lost, Message, Outcome, Puback, Received, Session
-from sync.refusal import BrokerRefused, broken, refused
-from sync.tls import context
+from sync.broker import IN_FLIGHT, Address, Lost, Message, Outcome, Session
+from sync.happenings import Admitted, Bug, Happening, Happenings, TurnedAway
+from sync.refusal import BrokerRefused, broken, out_of_date, refused
+from sync.tls import context, validity
 
 KEEPALIVE_S = 60
 """paho gives a connection up after twice this without a byte from the broker."""
@@ -31,31 +29,6 @@ CONNECT_S = 10.0
 
 GOODBYE_S = 2.0
 """How long a wanted end of the connection may take before it is cut."""
-
-LARGEST_PACKET = 256 * 1024 * 1024
-"""The protocol's limit on a packet in bytes, where the broker states none."""
-
-TAKEN_OVER: Final = 0x8E
-BLAMES: Final = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
-"""Reasons of the broker's DISCONNECT that complain about what was sent; "server shutting down" and its like blame nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """The broker let us in."""
-
-    largest_packet: int
-    receive_maximum: int
-
-
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
-    """The broker answered and did not let us in, or not to what was asked for."""
-
-    reason: str
-
-
-Happening = Outcome | Admitted | TurnedAway
 
 
 class PahoBroker:
@@ -68,31 +41,29 @@ class PahoBroker:
             BrokerRefused: the broker is not reached, or does not let us in.
         """
         self._where = where
-        self._happenings: queue.SimpleQueue[Happening] = queue.SimpleQueue()
-        self._gone = threading.Event()
-        self._last_error: list[str] = []
+        self._happenings = Happenings(session, secure=where.ca is not None)
         self._client = _client(where, session)
-        _listen(self._client, session, self._happenings, self._gone, self._last_error)
+        self._happenings.listen(self._client)
         try:
             self._client.connect(where.host, where.port, KEEPALIVE_S, clean_start=False, properties=_connect_properties(session))
         except (OSError, ValueError) as error:
             raise refused(str(where), error) from error
         self._client.loop_start()
         try:
-            self.admitted = self._wait_for_admission()
-        except BrokerRefused:
+            self._admitted = self._wait_for_admission()
+        except BaseException:
             self.close()
             raise
 
     @property
     def largest_packet(self) -> int:
         """In bytes, header included."""
-        return self.admitted.largest_packet
+        return self._admitted.largest_packet
 
     @property
     def receive_maximum(self) -> int:
         """How many messages the broker takes before it answers."""
-        return self.admitted.receive_maximum
+        return self._admitted.receive_maximum
 
     def publish(self, message: Message) -> int | None:
         """Hands over a message; its `mid`, or None where the connection is gone."""
@@ -102,16 +73,14 @@ class PahoBroker:
     def take(self, patience_s: float) -> list[Outcome]:
         """What has happened since; waits at most `patience_s` for the first."""
         outcomes: list[Outcome] = []
-        try:
-            happening = self._happenings.get(timeout=patience_s) if patience_s > 0 else self._happenings.get_nowait()
-            while True:
-                if isinstance(happening, TurnedAway):
-                    outcomes.append(Lost(happening.reason))
-                elif not isinstance(happening, Admitted):
-                    outcomes.append(happening)
-                happening = self._happenings.get_nowait()
-        except queue.Empty:
-            return outcomes
+        happening = self._next(patience_s)
+        while happening is not None:
+            if isinstance(happening, TurnedAway):
+                outcomes.append(Lost(happening.reason))
+            elif not isinstance(happening, Admitted):
+                outcomes.append(happening)
+            happening = self._next(0.0)
+        return outcomes
 
     def accept(self, mids: Sequence[int]) -> None:
         """Tells the broker that these received messages are stored."""
@@ -121,31 +90,51 @@ class PahoBroker:
     def close(self) -> None:
         """Ends the connection with its will, or cuts it where that takes too long."""
         self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
-        if not self._gone.wait(GOODBYE_S) and (sock := self._client.socket()) is not None:
+        if not self._happenings.gone.wait(GOODBYE_S) and (sock := self._client.socket()) is not None:
             _cut(sock)
         self._client.loop_stop()
 
+    def _next(self, patience_s: float) -> Outcome | Admitted | TurnedAway | None:
+        """The next happening; None where there is none in time. A bug in a callback is raised here."""
+        try:
+            happening: Happening = self._happenings.queue.get(block=patience_s > 0, timeout=patience_s)
+        except queue.Empty:
+            return None
+        if isinstance(happening, Bug):
+            raise happening.error
+        return happening
+
     def _wait_for_admission(self) -> Admitted:
-        deadline = time.monotonic() + CONNECT_S
-        while (left_s := deadline - time.monotonic()) > 0:
-            try:
-                happening = self._happenings.get(timeout=left_s)
-            except queue.Empty:
-                break
+        deadline_s = time.monotonic() + CONNECT_S
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            happening = self._next(left_s)
             if isinstance(happening, Admitted):
                 return happening
             if isinstance(happening, TurnedAway):
                 raise BrokerRefused(f"the broker {self._where} {happening.reason}")
             if isinstance(happening, Lost):
-                raise broken(str(self._where), self._last_error[-1] if self._last_error else happening.reason)
+                raise self._broken()
         raise BrokerRefused(f"the broker {self._where} did not answer in {CONNECT_S:g} s")
 
+    def _broken(self) -> BrokerRefused:
+        """Why the connection ended before the broker let us in: the first error is the cause of the others."""
+        errors = self._happenings.errors
+        refusal = broken(str(self._where), errors[0] if errors else "")
+        if self._where.cert is None:
+            return refusal
+        dates = out_of_date(validity(self._where.cert), datetime.now(timezone.utc))
+        if dates is not None:
+            return BrokerRefused(f"the broker {self._where} does not let us in: {dates}")
+        # Many a broker hangs up without saying that this is why.
+        return refusal if "certificate" in str(refusal) else BrokerRefused(f"{refusal}; it may not accept our certificate")
 
-def _cut(sock: Any) -> None:
-    try:
-        sock.shutdown(2)
-    except OSError:
-        return  # it was gone already
+
+def _cut(sock: object) -> None:
+    if isinstance(sock, socket.socket):
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it was gone already
 
 
 def _client(where: Address, session: Session) -> mqtt.Client:
@@ -157,7 +146,8 @@ def _client(where: Address, session: Session) -> mqtt.Client:
         manual_ack=session.manual,
     )
     client.connect_timeout = CONNECT_S
-    client.username = session.client_id
+    client.max_inflight_messages = IN_FLIGHT
+    client.username = session.user
     if where.ca is not None and where.cert is not None and where.key is not None:
         client.tls_set_context(context(where.ca, where.cert, where.key))
     if session.will is not None:
@@ -170,100 +160,3 @@ def _connect_properties(session: Session) -> Properties:
     properties.SessionExpiryInterval = session.expiry_s
     properties.ReceiveMaximum = session.unaccepted
     return properties
-
-
-def _listen(
-    client: mqtt.Client,
-    session: Session,
-    happenings: queue.SimpleQueue[Happening],
-    gone: threading.Event,
-    last_error: list[str],
-) -> None:
-    """Give `client` its callbacks. They run in paho's thread, where a raise would end it in silence: they only push."""
-    client.suppress_exceptions = True
-    client.on_log = partial(_on_log, last_error)
-    client.on_connect = partial(_on_connect, session, happenings)
-    client.on_subscribe = partial(_on_subscribe, happenings)
-    client.on_publish = partial(_on_publish, happenings)
-    client.on_message = partial(_on_message, happenings)
-    client.on_disconnect = partial(_on_disconnect, happenings, gone)
-
-
-def _on_log(last_error: list[str], _client: mqtt.Client, _data: object, level: int, text: str) -> None:
-    # With TLS 1.3 the broker's refusal of a certificate comes after the handshake, and paho tells it to its log alone.
-    if level == mqtt.MQTT_LOG_ERR:
-        last_error.append(text)
-
-
-def _on_connect(
-    session: Session,
-    happenings: queue.SimpleQueue[Happening],
-    client: mqtt.Client,
-    _data: object,
-    _flags: mqtt.ConnectFlags,
-    reason: ReasonCode,
-    properties: Properties | None,
-) -> None:
-    if reason.is_failure:
-        happenings.put(TurnedAway(f"refused {session.client_id}: {reason.getName()}"))
-        return
-    client.on_log = None  # only for the way in: it costs a formatted line for each packet
-    receive_maximum = int(getattr(properties, "ReceiveMaximum", 65535))
-    client.max_inflight_messages_set(min(IN_FLIGHT, receive_maximum))
-    options = SubscribeOptions(qos=1, noLocal=True)
-    client.subscribe([(topic, options) for topic in session.subscriptions])
-    happenings.put(Admitted(int(getattr(properties, "MaximumPacketSize", LARGEST_PACKET)), receive_maximum))
-
-
-def _on_subscribe(
-    happenings: queue.SimpleQueue[Happening],
-    _client: mqtt.Client,
-    _data: object,
-    _mid: int,
-    reasons: list[ReasonCode],
-    _properties: object,
-) -> None:
-    for reason in reasons:
-        if reason.is_failure:
-            happenings.put(TurnedAway(f"does not allow a subscription: {reason.getName()}"))
-
-
-def _on_publish(
-    happenings: queue.SimpleQueue[Happening],
-    _client: mqtt.Client,
-    _data: object,
-    mid: int,
-    reason: ReasonCode,
-    _properties: object,
-) -> None:
-    happenings.put(Puback(mid, reason.value, reason.getName()))
-
-
-def _on_message(happenings: queue.SimpleQueue[Happening], _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-    properties = message.properties
-    happenings.put(
-        Received(
-            message.topic,
-            bytes(message.payload),
-            message.mid,
-            dict(getattr(properties, "UserProperty", ())),
-            getattr(properties, "ContentType", None),
-        )
-    )
-
-
-def _on_disconnect(
-    happenings: queue.SimpleQueue[Happening],
-    gone: threading.Event,
-    _client: mqtt.Client,
-    _data: object,
-    flags: mqtt.DisconnectFlags,
-    reason: ReasonCode,
-    _properties: object,
-) -> None:
-    from_broker = flags.is_disconnect_packet_from_server
-    protocol_error = reason == ReasonCode(PacketTypes.DISCONNECT, "Protocol error")
-    blamed = protocol_error or (from_broker and reason.value in BLAMES)
-    text = reason.getName() if from_broker or protocol_error else "the connection broke"
-    happenings.put(Lost(text, blamed, from_broker and reason.value == TAKEN_OVER))
-    gone.set()

@@ -16,7 +16,7 @@ from device.backoff import Backoff
 from provisioning.log import events
 from provisioning.settings import Backend, Unit
 from sync.answer import Answer, answer_of
-from sync.broker import FAILURES, IN_FLIGHT, SUCCESS, Broker, Lost, Message, Outcome, Puback, Received
+from sync.broker import FAILURES, IN_FLIGHT, NO_SUBSCRIBERS, SUCCESS, Broker, Lost, Message, Outcome, Puback, Received
 from sync.database import transaction
 from sync.event import now, topic
 from sync.flight import Flight
@@ -24,8 +24,14 @@ from sync.health import count_bytes
 from sync.outbox import Outbox, Parcel
 from sync.refusal import BrokerRefused
 
+GREETING = 2
+"""Messages that each connection begins with: `state` and `birth`."""
+
 AGAIN_S = 30.0
 """Without a confirmation this long after the broker's answer an event is published again."""
+
+ABSENT_S = 1.0
+"""An event for which the broker had no subscriber is tried again after this; each time twice as long, up to `AGAIN_S`."""
 
 TRIES = 5
 """An event that fails so often for its own sake goes to the table `refused`."""
@@ -42,6 +48,10 @@ TAKEN_OVER_S = 30.0
 
 LATELY = 200
 """The newest rows go before the backlog of an outage, so that what happens now arrives now."""
+
+SHORT_S = 20.0
+SHORT_TIMES = 3
+"""Where so many connections in a row lasted no longer, the next ones rest as long: not every broker says why it hangs up."""
 
 HEADER_BYTES = 32
 """Of an MQTT packet around topic and payload, at most."""
@@ -68,7 +78,10 @@ class Step(Enum):
 
 
 class Publisher:
-    """One backend, one broker. `knock` connects and raises `BrokerRefused`; `clock` gives seconds that never jump."""
+    """One backend, one broker. `knock` connects and raises `BrokerRefused`; `clock` gives seconds that never jump.
+
+    `again_s`: how long after the broker's answer an event without a confirmation is published again.
+    """
 
     def __init__(
         self,
@@ -79,6 +92,7 @@ class Publisher:
         *,
         clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
+        again_s: float = AGAIN_S,
     ) -> None:
         self._db = db
         self._outbox = Outbox(db)
@@ -87,11 +101,15 @@ class Publisher:
         self._knock = knock
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._again_s = again_s
         self._broker: Broker | None = None
         self._flight = Flight(IN_FLIGHT)
         self._retry_s = clock()
         self._heard_s = clock()
+        self._connected_s = clock()
+        self._short = 0
         self._unmarked: deque[tuple[float, int]] = deque()
+        self._absent_s = ABSENT_S
         self._bytes = 0
         self.reason: str | None = None
         self.confirmed = 0
@@ -142,8 +160,8 @@ class Publisher:
         except BrokerRefused as error:
             self._rest(str(error), 0.0)
             return Step.REFUSED
-        self._flight.lose(min(IN_FLIGHT, self._broker.receive_maximum))
-        self._heard_s = self._clock()
+        self._flight.lose(max(1, min(IN_FLIGHT, self._broker.receive_maximum - GREETING)))
+        self._heard_s = self._connected_s = self._clock()
         log.info("broker_connected", backend=self._backend.name)
         self._send(self._broker)
         return Step.CONNECTED
@@ -173,12 +191,14 @@ class Publisher:
             answer.acked.append(parcel.id)
             return
         now_s = self._clock()
-        self._flight.wait(parcel.seq, now_s + AGAIN_S)
+        self._flight.wait(parcel.seq, now_s + (self._absent_s if puback.code == NO_SUBSCRIBERS else self._again_s))
         self._unmarked.append((now_s + MARK_S, parcel.seq))
         if puback.code in EVENTS_FAULT:
             failed.append((parcel, f"the broker answered: {puback.text}"))
-        if puback.code != SUCCESS and (puback.code >= FAILURES or self._backend.confirm == "broker"):
+        if puback.code >= FAILURES:
             self.reason = f"the broker of {self._backend.name} did not take an event: {puback.text}"
+        elif puback.code == NO_SUBSCRIBERS:
+            self.reason = f"nobody receives behind the broker of {self._backend.name}"
 
     def _received(self, received: Received, answer: Answer) -> None:
         if received.topic != self._ack_topic:
@@ -218,6 +238,8 @@ class Publisher:
             self.confirmed += len(confirmed)
             self.confirmed_s = now_s
             self._backoff.reset()
+            self._absent_s = ABSENT_S
+            self._flight.widen()
         return len(confirmed)
 
     def _fail(self, parcel: Parcel, reason: str) -> list[int]:
@@ -245,14 +267,17 @@ class Publisher:
             self._broker.close()
             self._broker = None
         where = f"the broker of {self._backend.name}"
-        if lost.taken_over:
-            self._rest(f"identity in use: another client connected to {where} with this unit's certificate", TAKEN_OVER_S)
+        self._short = self._short + 1 if self._clock() - self._connected_s < SHORT_S else 0
+        if lost.taken_over or self._short >= SHORT_TIMES:
+            why = f"{where} ended the connection ({lost.reason}), as when another client has this unit's certificate"
+            self._rest(f"identity in use? {why}", TAKEN_OVER_S)
         else:
             self._rest(f"{where} ended the connection: {lost.reason}", 0.0)
 
     def _send(self, broker: Broker) -> int:
         """Publishes what there is room for; returns how many."""
-        self._flight.expire(self._clock())
+        if self._flight.expire(self._clock()):
+            self._absent_s = min(self._again_s, 2 * self._absent_s)
         sent = 0
         for parcel in self._choose(self._flight.room()):
             if len(parcel.payload) + len(parcel.topic) + HEADER_BYTES > broker.largest_packet:

@@ -55,8 +55,17 @@ def broken(where: str, text: str) -> BrokerRefused:
     """The sentence for a connection to `where` that broke before the broker let us in; `text` is what the library said."""
     found = SSL_REASON.search(text)
     if not found:
-        return BrokerRefused(f"the broker {where} closed the connection before it let us in: {text}")
+        return BrokerRefused(f"the broker {where} closed the connection before it let us in")
     for alert, meaning in ALERTS.items():
         if found[1].endswith(alert) and "ALERT" in found[1]:
             return BrokerRefused(f"the broker {where} refused our certificate: {meaning}")
     return BrokerRefused(f"no TLS with the broker {where}: {found[1].replace('_', ' ').lower()}")
+
+
+def out_of_date(ours: tuple[datetime, datetime] | None, now: datetime) -> str | None:
+    """What is wrong with the dates of our certificate; None where nothing is, or they cannot be read."""
+    if ours is not None and now > ours[1]:
+        return f"our certificate has expired ({ours[1]:%Y-%m-%d %H:%M} UTC)"
+    if ours is not None and now < ours[0]:
+        return f"our certificate is not yet valid (before {ours[0]:%Y-%m-%d %H:%M} UTC)"
+    return None

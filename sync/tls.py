@@ -1,16 +1,24 @@
 """TLS as every connection to a broker uses it: there is no switch to weaken it."""
 
+import re
 import ssl
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sync.refusal import BrokerRefused
 
+PEM: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+VALIDITY: Final = re.compile(rb"\x30.(?:\x17\x0d(\d{12}Z)|\x18\x0f(\d{14}Z))(?:\x17\x0d(\d{12}Z)|\x18\x0f(\d{14}Z))", re.DOTALL)
+"""The field `validity` of a DER certificate: two times in one of two forms (RFC 5280, 4.1.2.5)."""
+
 
 class _Socket(ssl.SSLSocket):
-    """A TLS socket that does not stay open when its handshake fails."""
+    """A TLS socket that does not stay open when its handshake fails, and tells an orderly end from a broken line."""
 
     def do_handshake(self, block: bool = False) -> None:
+        self.suppress_ragged_eofs = False
         try:
             super().do_handshake(block)
         except OSError:
@@ -27,11 +35,31 @@ def context(ca: Path, cert: Path, key: Path) -> ssl.SSLContext:
         BrokerRefused: a file is missing, unreadable, or no certificate; or key and certificate do not belong together.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks names and requires a certificate
+    made.hostname_checks_common_name = False  # else a certificate without a DNS name falls back to it
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.sslsocket_class = _Socket
     _read(ca, "the broker's CA", lambda: made.load_verify_locations(cafile=ca))
     _read(cert, f"the certificate, with the key {key},", lambda: made.load_cert_chain(cert, key))
     return made
+
+
+def validity(cert: Path) -> tuple[datetime, datetime] | None:
+    """From when and to when the first certificate in a PEM file is valid; None where that cannot be read."""
+    try:
+        der = ssl.PEM_cert_to_DER_cert(PEM.findall(cert.read_text(encoding="ascii"))[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    found = VALIDITY.search(der)
+    if not found:
+        return None
+    begins, ends = (found[1] or found[2]).decode(), (found[3] or found[4]).decode()
+    return _moment(begins), _moment(ends)
+
+
+def _moment(text: str) -> datetime:
+    if len(text) == 13:  # two digits of the year: 1950 to 2049
+        text = ("19" if text >= "5" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
 def _read(file: Path, what: str, load: Any) -> None:
