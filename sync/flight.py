@@ -52,7 +52,8 @@ class Flight:
         """How many more parcels may be handed over now."""
         if any(self._suspected(parcel.seq) for parcel in self._outstanding.values()):
             return 0
-        return max(0, min(self._in_flight - len(self._outstanding), self._window - len(self._awaiting)))
+        on_their_way = len(self._outstanding)
+        return max(0, min(self._in_flight - on_their_way, self._window - on_their_way - len(self._awaiting)))
 
     def fits(self, parcel: Parcel) -> bool:
         """Whether its bytes may be handed over now; one parcel always may."""

@@ -40,7 +40,7 @@ def refused(where: str, error: Exception) -> BrokerRefused:
         sentence = f"the broker {where} does not answer"
     else:
         reason = error.strerror if isinstance(error, OSError) else None
-        sentence = f"the broker {where} cannot be reached: {reason or error or type(error).__name__}"
+        sentence = f"the broker {where} cannot be reached: {reason or str(error) or type(error).__name__}"
     return BrokerRefused(sentence)
 
 
