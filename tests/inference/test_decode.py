@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.boxes import iou
@@ -75,6 +75,7 @@ def test_distance_bins_are_the_mean_of_their_distribution():
     assert np.allclose(found.boxes, [[4 - 20, 4, 4 + 80, 4 + 40]], atol=1e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["log_distance", "distance_bins"]), st.floats(0.02, 0.98))
 def test_choosing_before_decoding_gives_what_decoding_everything_gives(seed, encoding, threshold):
     random = np.random.default_rng(seed)
@@ -106,6 +107,7 @@ def test_each_label_has_its_own_threshold_and_1_means_never():
     assert not len(decode(head, output, grid, {"pothole": 1.0, "patch": 1.0}).boxes)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40))
 def test_what_is_kept_overlaps_no_better_one_of_its_label(seed, count):
     random = np.random.default_rng(seed)

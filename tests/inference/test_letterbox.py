@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.letterbox import PAD, letterbox
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400))
 def test_the_picture_lies_at_the_top_left_and_the_rest_is_grey(width, height):
     boxed = letterbox(np.full((height, width, 3), 7, np.uint8), 96, 64)
