@@ -1,6 +1,7 @@
 """What tests of several packages share: the recorded data, free ports, a real gpsd, and sentences of a simulated receiver."""
 
 import contextlib
+import json
 import math
 import os
 import pty
@@ -14,9 +15,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import jsonschema
 import pytest
+import referencing
 
 from device.earth import offset
+from sync.broker import Received
+from sync.event import SCHEMAS, schema
 
 PROJECT = Path(__file__).parents[1]
 DEADLINE_S = 10.0
@@ -183,3 +188,30 @@ def _until_it_answers(daemon: subprocess.Popen[bytes], port: int) -> None:
                     return
         pause.wait(0.02)
     raise RuntimeError(f"gpsd did not answer on {port} within {DEADLINE_S:g} s (exit status {daemon.poll()})")
+
+
+class Validator:
+    """Validates what is sent against the shipped schemas."""
+
+    def __init__(self) -> None:
+        documents = {name: schema(name) for name in SCHEMAS}
+        pairs = [(document["$id"], referencing.Resource.from_contents(document)) for document in documents.values()]
+        registry = referencing.Registry().with_resources(pairs)
+        self._validators = {
+            name: jsonschema.Draft202012Validator(document, registry=registry, format_checker=jsonschema.FormatChecker())
+            for name, document in documents.items()
+        }
+
+    def __call__(self, name: str, document: object) -> None:
+        self._validators[name].validate(document)
+
+    def message(self, received: Received) -> str:
+        """Validates a message by its topic; its stream."""
+        stream = received.topic.rpartition("/")[2]
+        self("event" if stream not in ("state", "ack") else stream, json.loads(received.payload))
+        return stream
+
+
+@pytest.fixture(scope="session")
+def validate() -> Validator:
+    return Validator()

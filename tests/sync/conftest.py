@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jsonschema
 import pytest
-import referencing
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,7 +26,7 @@ from inference.finding import Finding
 from provisioning.settings import Backend, Settings, Unit
 from sync.broker import Received, Session, address
 from sync.database import open_database, transaction
-from sync.event import SCHEMAS, Event, event_id, finding_data, schema
+from sync.event import Event, event_id, finding_data
 from sync.mqtt import PahoBroker
 from sync.outbox import Outbox
 from sync.receiver import run_receiver
@@ -343,33 +341,6 @@ def observer(mosquitto: Mosquitto) -> Iterator[Observer]:
     made = Observer(mosquitto)
     yield made
     made.broker.close()
-
-
-class Validator:
-    """Validates what is sent against the shipped schemas."""
-
-    def __init__(self) -> None:
-        documents = {name: schema(name) for name in SCHEMAS}
-        pairs = [(document["$id"], referencing.Resource.from_contents(document)) for document in documents.values()]
-        registry = referencing.Registry().with_resources(pairs)
-        self._validators = {
-            name: jsonschema.Draft202012Validator(document, registry=registry, format_checker=jsonschema.FormatChecker())
-            for name, document in documents.items()
-        }
-
-    def __call__(self, name: str, document: object) -> None:
-        self._validators[name].validate(document)
-
-    def message(self, received: Received) -> str:
-        """Validates a message by its topic; its stream."""
-        stream = received.topic.rpartition("/")[2]
-        self("event" if stream not in ("state", "ack") else stream, json.loads(received.payload))
-        return stream
-
-
-@pytest.fixture(scope="session")
-def validate() -> Validator:
-    return Validator()
 
 
 @pytest.fixture(name="until")
