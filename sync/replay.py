@@ -32,8 +32,8 @@ from sync.report import REPORT, report_of, write_report
 from sync.round_store import Recipients, RoundStore
 from sync.rounds import sweep
 
-THREADS = 2
-"""Of one model's invoke: cores of the smallest unit that are free for it."""
+THREADS = 1
+"""Of one model's invoke: the two models look side by side (inference/look.py)."""
 
 
 class ReplayRefused(Exception):
