@@ -1,6 +1,9 @@
 """A drive that ronde draws itself, once for all tests of the line."""
 
 import csv
+import json
+import math
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -21,10 +24,6 @@ def straight_drive():
     """Makes a drive of given pictures on a straight road to the east at an even speed, fixes at 1 Hz with Doppler speed."""
 
     def make(folder: Path, pictures: list[Path], *, step_m: float, speed_mps: float) -> Path:
-        import json
-        import math
-        from datetime import datetime, timedelta, timezone
-
         start = datetime(2026, 5, 4, 9, tzinfo=timezone.utc)
 
         def iso(seconds):
