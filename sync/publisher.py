@@ -18,11 +18,11 @@ from provisioning.settings import Backend, Unit
 from sync.answer import Answer, answer_of
 from sync.broker import FAILURES, IN_FLIGHT, NO_SUBSCRIBERS, SUCCESS, Broker, Lost, Message, Outcome, Puback, Received
 from sync.database import transaction
+from sync.door import Door
 from sync.event import now, topic
 from sync.flight import Flight
 from sync.health import count_bytes
 from sync.outbox import Outbox, Parcel
-from sync.refusal import BrokerRefused
 
 GREETING = 2
 """Messages that each connection begins with: `state` and `birth`."""
@@ -43,15 +43,8 @@ SILENCE_S = 30.0
 SLOWEST_BYTES_S = 2000.0
 """A broker that answers nothing for `SILENCE_S`, and the time that what is on its way takes at this rate, is gone."""
 
-TAKEN_OVER_S = 30.0
-"""Rest at least this long when somebody else connects with our identity: two of them would expel each other for ever."""
-
 LATELY = 200
 """The newest rows go before the backlog of an outage, so that what happens now arrives now."""
-
-SHORT_S = 20.0
-SHORT_TIMES = 3
-"""Where so many connections in a row lasted no longer, the next ones rest as long: not every broker says why it hangs up."""
 
 HEADER_BYTES = 32
 """Of an MQTT packet around topic and payload, at most."""
@@ -98,20 +91,15 @@ class Publisher:
         self._outbox = Outbox(db)
         self._backend = backend
         self._ack_topic = topic(unit, "ack")
-        self._knock = knock
         self._clock = clock
-        self._backoff = backoff or Backoff()
+        self._door = Door(backend.name, knock, log, clock=clock, backoff=backoff)
         self._again_s = again_s
-        self._broker: Broker | None = None
         self._flight = Flight(IN_FLIGHT)
-        self._retry_s = clock()
         self._heard_s = clock()
-        self._connected_s = clock()
-        self._short = 0
         self._unmarked: deque[tuple[float, int]] = deque()
         self._absent_s = ABSENT_S
         self._bytes = 0
-        self.reason: str | None = None
+        self._trouble: str | None = None
         self.confirmed = 0
         self.confirmed_s = clock()
         self.refused = 0
@@ -121,56 +109,49 @@ class Publisher:
     @property
     def connected(self) -> bool:
         """Whether there is a connection that has not been seen to end."""
-        return self._broker is not None
+        return self._door.broker is not None
+
+    @property
+    def reason(self) -> str | None:
+        """Why something is left, as far as it is known."""
+        return self._trouble or self._door.reason
 
     def run(self, stop: Signal) -> None:
         """Step until told to stop."""
         try:
             while not stop.is_set():
                 if self.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST):
-                    stop.wait(min(POLL_S, max(0.0, self._retry_s - self._clock())))
+                    stop.wait(min(POLL_S, self._door.rest_s()))
         finally:
             self.close()
 
     def close(self) -> None:
         """Ends the connection; what is not confirmed stays in the outbox."""
-        if self._broker is not None:
-            self._broker.close()
-            self._broker = None
+        self._door.close()
         self._flight.lose()
 
     def step(self, patience_s: float = 0.0) -> Step:
         """Does what can be done now; waits at most `patience_s` for the broker to say something."""
-        if self._broker is None:
+        broker = self._door.broker
+        if broker is None:
             return self._connect()
-        outcomes = self._broker.take(patience_s)
+        outcomes = broker.take(patience_s)
         confirmed = self._settle(outcomes)
         lost = next((each for each in outcomes if isinstance(each, Lost)), None) or self._silence(heard=bool(outcomes))
         if lost is not None:
             self._drop(lost)
             return Step.LOST
-        sent = self._send(self._broker)
+        sent = self._send(broker)
         return Step.CONFIRMED if confirmed else Step.SENT if sent else Step.IDLE
 
     def _connect(self) -> Step:
-        if self._clock() < self._retry_s:
-            return Step.RESTED
-        try:
-            self._broker = self._knock()
-        except BrokerRefused as error:
-            self._rest(str(error), 0.0)
-            return Step.REFUSED
-        self._flight.lose(max(1, min(IN_FLIGHT, self._broker.receive_maximum - GREETING)))
-        self._heard_s = self._connected_s = self._clock()
-        log.info("broker_connected", backend=self._backend.name)
-        self._send(self._broker)
-        return Step.CONNECTED
-
-    def _rest(self, reason: str, least_s: float) -> None:
-        rest_s = max(least_s, self._backoff.next_s())
-        self._retry_s = self._clock() + rest_s
-        self.reason = reason
-        log.warning("broker_refused", backend=self._backend.name, reason=reason, rest_s=round(rest_s, 1))
+        came = self._door.knock()
+        if self._door.broker is not None:
+            self._flight.lose(max(1, min(IN_FLIGHT, self._door.broker.receive_maximum - GREETING)))
+            self._heard_s = self._clock()
+            self._trouble = None
+            self._send(self._door.broker)
+        return Step(came.value)
 
     def _settle(self, outcomes: list[Outcome]) -> int:
         """Takes over what the broker and the backend said; returns how many rows were confirmed."""
@@ -196,9 +177,9 @@ class Publisher:
         if puback.code in EVENTS_FAULT:
             failed.append((parcel, f"the broker answered: {puback.text}"))
         if puback.code >= FAILURES:
-            self.reason = f"the broker of {self._backend.name} did not take an event: {puback.text}"
+            self._trouble = f"the broker of {self._backend.name} did not take an event: {puback.text}"
         elif puback.code == NO_SUBSCRIBERS:
-            self.reason = f"nobody receives behind the broker of {self._backend.name}"
+            self._trouble = f"nobody receives behind the broker of {self._backend.name}"
 
     def _received(self, received: Received, answer: Answer) -> None:
         if received.topic != self._ack_topic:
@@ -237,7 +218,8 @@ class Publisher:
         if confirmed:
             self.confirmed += len(confirmed)
             self.confirmed_s = now_s
-            self._backoff.reset()
+            self._door.proven()
+            self._trouble = None
             self._absent_s = ABSENT_S
             self._flight.widen()
         return len(confirmed)
@@ -263,16 +245,8 @@ class Publisher:
         gone = self._flight.lose()
         if gone.alone is not None and lost.blamed:
             self._write(Answer(), [(gone.alone, f"it broke the connection: {lost.reason}")])
-        if self._broker is not None:
-            self._broker.close()
-            self._broker = None
-        where = f"the broker of {self._backend.name}"
-        self._short = self._short + 1 if self._clock() - self._connected_s < SHORT_S else 0
-        if lost.taken_over or self._short >= SHORT_TIMES:
-            why = f"{where} ended the connection ({lost.reason}), as when another client has this unit's certificate"
-            self._rest(f"identity in use? {why}", TAKEN_OVER_S)
-        else:
-            self._rest(f"{where} ended the connection: {lost.reason}", 0.0)
+        self._trouble = None
+        self._door.lost(lost)
 
     def _send(self, broker: Broker) -> int:
         """Publishes what there is room for; returns how many."""

@@ -17,11 +17,11 @@ from device.backoff import Backoff
 from provisioning.log import events
 from provisioning.settings import check_broker_url
 from sync.broker import Address, Broker, Lost, Message, Received, Session, address
+from sync.door import Door
 from sync.event import compact
 from sync.mqtt import PahoBroker
 from sync.receiver.reading import Arrived, Reading, Refused, Sender, read
 from sync.receiver.store import Store, database_file
-from sync.refusal import BrokerRefused
 
 TOPICS = "ronde/v1/+/+/+"
 CLIENT_ID = "ronde-receiver"
@@ -65,12 +65,7 @@ class Receiver:
         backoff: Backoff | None = None,
     ) -> None:
         self._store = store
-        self._knock = knock
-        self._clock = clock
-        self._backoff = backoff or Backoff()
-        self._broker: Broker | None = None
-        self._retry_s = clock()
-        self.reason: str | None = None
+        self._door = Door("receiver", knock, log, clock=clock, backoff=backoff)
         self.stored = 0
         self.duplicates = 0
         self.refused = 0
@@ -80,47 +75,28 @@ class Receiver:
         try:
             while not stop.is_set():
                 if self.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST):
-                    stop.wait(min(POLL_S, max(0.0, self._retry_s - self._clock())))
+                    stop.wait(min(POLL_S, self._door.rest_s()))
         finally:
             self.close()
 
     def close(self) -> None:
         """Ends the connection; the broker keeps the session."""
-        if self._broker is not None:
-            self._broker.close()
-            self._broker = None
+        self._door.close()
 
     def step(self, patience_s: float = 0.0) -> Step:
         """Stores and acknowledges what has arrived; waits at most `patience_s` for the first message."""
-        if self._broker is None:
-            return self._connect()
-        outcomes = self._broker.take(patience_s)
+        broker = self._door.broker
+        if broker is None:
+            return Step(self._door.knock().value)
+        outcomes = broker.take(patience_s)
         received = [each for each in outcomes if isinstance(each, Received)]
         if received:
-            self._keep(self._broker, received)
+            self._keep(broker, received)
         lost = next((each for each in outcomes if isinstance(each, Lost)), None)
         if lost is not None:
-            self.close()
-            self._rest(f"the broker ended the connection: {lost.reason}")
+            self._door.lost(lost)
             return Step.LOST
         return Step.KEPT if received else Step.IDLE
-
-    def _connect(self) -> Step:
-        if self._clock() < self._retry_s:
-            return Step.RESTED
-        try:
-            self._broker = self._knock()
-        except BrokerRefused as error:
-            self._rest(str(error))
-            return Step.REFUSED
-        log.info("broker_connected")
-        return Step.CONNECTED
-
-    def _rest(self, reason: str) -> None:
-        rest_s = self._backoff.next_s()
-        self._retry_s = self._clock() + rest_s
-        self.reason = reason
-        log.warning("broker_refused", reason=reason, rest_s=round(rest_s, 1))
 
     def _keep(self, broker: Broker, received: list[Received]) -> None:
         readings = [reading for reading in map(read, received) if reading is not None]
@@ -128,7 +104,7 @@ class Receiver:
         broker.accept([each.mid for each in received])
         for message in acknowledgements(readings):
             broker.publish(message)
-        self._backoff.reset()
+        self._door.proven()
         self.stored += kept.stored
         self.duplicates += kept.duplicates
         self.refused += kept.refused

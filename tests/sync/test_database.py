@@ -86,6 +86,7 @@ from sync.database import next_number, open_database, transaction
 db = open_database(Path(sys.argv[1]))
 for _ in range(15):
     with transaction(db):
+        db.conn.execute("SELECT count(*) FROM setting").fetchone()  # reads first: what fails in a deferred transaction
         next_number(db, "shared")
 """
 

@@ -292,7 +292,7 @@ def test_two_units_with_one_identity_rest_say_so_and_lose_nothing(car):
     # Three connections each may be short before they rest 30 s at least; in 300 s that makes 3 + 10.
     assert 4 <= len(knocks) <= 26, knocks
     for publisher, reasons in zip(both, said, strict=True):
-        assert any("another client has this unit's certificate" in str(reason) for reason in reasons), reasons
+        assert any("another client has this one's certificate" in str(reason) for reason in reasons), reasons
         publisher.close()
     assert car.waiting() == ids
     db.close()

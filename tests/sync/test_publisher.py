@@ -157,6 +157,15 @@ def test_without_an_ack_an_event_is_published_again_after_thirty_seconds(bench):
     assert sent_at is not None
 
 
+def test_after_a_reconnect_all_that_is_not_confirmed_is_published_at_once(bench):
+    bench.put(1, 3)
+    bench.step()
+    bench.step(Puback(1, SUCCESS, ""), ack("finding-2"), Lost("the line broke"))
+    bench.now_s += 1
+    assert bench.step() is Step.CONNECTED
+    assert bench.broker.ids() == ["finding-1", "finding-3"]
+
+
 def test_a_backend_that_is_away_costs_little_and_nothing_is_lost(bench):
     bench.put(1, 2 * WINDOW)
     bench.step()
