@@ -15,7 +15,7 @@ from inference.labels import CRACK, CRACKS
 from inference.letterbox import letterbox
 from inference.model import Model
 from inference.scoring import Matched, average_precision, match
-from inference.training.sets import PictureSet, read_split
+from inference.training.sets import PictureSet, read_split, told
 from inference.trial import of_label
 
 FROM_SCORE: Final = 0.01
@@ -58,7 +58,7 @@ def look_at(model: Model, data: Path, plans: Sequence[PictureSet]) -> Iterator[J
     """Runs a model over the val split of the sets."""
     for plan in plans:
         truth = read_split(data, plan.name, "val")
-        own = set(truth.categories) & {*model.manifest.labels, CRACK}
+        own = set(truth.categories) & told(model.manifest.labels)
         found = tuple(find(model, picture.pixels(), any_crack=CRACK in own) for picture in truth.pictures)
         yield Judged(plan, tuple(sorted(own)), truth.pictures, found)
 
@@ -70,7 +70,7 @@ def find(model: Model, pixels: npt.NDArray[np.uint8], *, any_crack: bool) -> tup
     found: list[Detection] = []
     for head, output in zip(manifest.heads, model.invoke(boxed.pixels), strict=True):
         groups: dict[str, tuple[str, ...]] = {label: (label,) for label in head.labels}
-        if any_crack and set(CRACKS) <= set(groups):
+        if any_crack and set(CRACKS) <= set(head.labels):
             groups = {CRACK: CRACKS} | {label: (label,) for label in head.labels if label not in CRACKS}
         seen, scores = merge(head, output, groups)
         found += in_frame(seen, decode(seen, scores, grid_of(manifest), dict.fromkeys(groups, FROM_SCORE)), boxed)

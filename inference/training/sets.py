@@ -100,15 +100,20 @@ def read_split(data: Path, name: str, split: str) -> TrueSet:
 
 def supervision(own: Collection[str], absent: Sequence[str], labels: Sequence[str]) -> Supervision:
     """Says which of `labels` a set's pictures supervise, by the labels that are its own and those that it never shows."""
-    any_crack = CRACK in own and set(CRACKS) <= set(labels)
-    told = {*own, *absent, *(CRACKS if any_crack else ())}
-    return Supervision(np.array([label in told for label in labels], np.float32), any_crack)
+    any_crack = CRACK in own and CRACK in told(labels)
+    judged = {*own, *absent, *(CRACKS if any_crack else ())}
+    return Supervision(np.array([label in judged for label in labels], np.float32), any_crack)
+
+
+def told(labels: Sequence[str]) -> set[str]:
+    """What a set may say to a network of these labels: the labels, and CRACK if it has the three that this stands for."""
+    return {*labels, *((CRACK,) if set(CRACKS) <= set(labels) else ())}
 
 
 def decoded(truth: TrueSet, labels: Sequence[str]) -> list[Picture]:
     """Decodes all pictures of a split, with those of its boxes that are among `labels` (or CRACK, if these hold the cracks)."""
     place = {label: number for number, label in enumerate(labels)}
-    if set(CRACKS) <= set(labels):
+    if CRACK in told(labels):
         place[CRACK] = len(labels)
     pictures = []
     for picture in truth.pictures:

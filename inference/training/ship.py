@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from inference.labels import CRACK, CRACKS
 from inference.letterbox import letterbox
 from inference.tflite import TfliteModel
 from inference.training.convert import INPUT_SCALE, describe_outputs, write_float, write_int8
@@ -18,7 +17,7 @@ from inference.training.fit import trained
 from inference.training.judge import Judged, look_at
 from inference.training.network import STRIDES
 from inference.training.report import accuracy, choose_thresholds, hiding, privacy_thresholds, write_report
-from inference.training.sets import TASKS, PictureSet, read_split
+from inference.training.sets import TASKS, PictureSet, read_split, told
 from inference.training.weights import HEIGHT, MEAN, STD, WIDTH, origin
 
 Document = dict[str, Any]
@@ -42,7 +41,7 @@ class Order(NamedTuple):
 def ship(order: Order) -> None:
     """Writes NAME.tflite and NAME.json, and a report of all that was measured beside the run's checkpoint."""
     labels, plans = TASKS[order.task]
-    network, told = trained(order.task, order.run, order.weights)
+    network, run = trained(order.task, order.run, order.weights)
     exact, small = order.run / f"{order.name}-float.tflite", order.run / f"{order.name}.tflite"
     write_float(network, exact)
     write_int8(exact, small, calibration_pictures(order.data, plans))
@@ -55,10 +54,10 @@ def ship(order: Order) -> None:
     document["data"] = [about(order.data, plan, labels) for plan in plans]
     document["start"] = origin(order.weights)
     document["training"] = {
-        "seed": told["seed"],
-        "minutes": round(told["seconds"] / 60, 1),
-        "pictures_seen": told["pictures"],
-        "threads": told["threads"],
+        "seed": run["seed"],
+        "minutes": round(run["seconds"] / 60, 1),
+        "pictures_seen": run["pictures"],
+        "threads": run["threads"],
     }
     write_report(order.run / "report.md", document, judged[small])
     order.models.mkdir(parents=True, exist_ok=True)
@@ -115,8 +114,7 @@ def describe(path: Path, name: str, task: str) -> Document:
 def about(data: Path, plan: PictureSet, labels: Sequence[str]) -> Document:
     """A set's part in a model: its licence, and how many pictures and boxes of its training split taught something."""
     pictures = read_split(data, plan.name, "train").pictures
-    taught = {*labels, *((CRACK,) if set(CRACKS) <= set(labels) else ())}
-    boxes = sum(label in taught for picture in pictures for label in picture.labels)
+    boxes = sum(label in told(labels) for picture in pictures for label in picture.labels)
     return {"set": plan.name, "licence": plan.licence, "pictures": len(pictures), "boxes": boxes}
 
 

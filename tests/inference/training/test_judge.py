@@ -80,11 +80,11 @@ def test_masks_cut_into_boxes_are_judged_leniently_too():
 
 def test_hiding_is_counted_by_what_the_product_hides():
     plates = judged(
-        [[("plate", A)], [("plate", B)]], [[("plate", 0.4, A)], [("plate", 0.12, B)]], name="plates", labels=("plate",)
+        [[("plate", A)], [("plate", B)]], [[("plate", 0.4, A)], [("plate", 0.13, B)]], name="plates", labels=("plate",)
     )
-    faces = judged([[("face", A)]], [[("face", 0.33, A)]], name="faces", labels=("face",))
+    faces = judged([[("face", A)]], [[("face", 0.83, A)]], name="faces", labels=("face",))
     chosen = privacy_thresholds([plates, faces])
-    assert chosen["plate"] == 0.1
+    assert chosen["plate"] == 0.125
     assert chosen["face"] == 0.3
     said = hiding([plates, faces], chosen)
     assert said["plates val"]["plate"]["covered"] == 1
