@@ -92,7 +92,7 @@ def check_gps(settings: Settings, wait_s: float = FIX_WAIT_S) -> tuple[Check, Fi
         source.close()
     if fix is None:
         refused = ", ".join(f"{reason} {count}" for reason, count in sorted(source.rejected.items())) or "no report at all"
-        remedy = "put the receiver under open sky and wait a minute; cgps shows what it sees"
+        remedy = "put the receiver under open sky and wait a minute; cgps (of gpsd-clients) shows what it sees"
         return Check("positions", "failed", f"gpsd answers, but gave no fix in {wait_s:g} s ({refused})", remedy), None
     return Check("positions", "ok", f"a fix that is good to {fix.accuracy_m:.1f} m, speed from {source.speed_source}"), fix
 
