@@ -160,3 +160,17 @@ def test_a_database_cut_in_the_middle_is_refused_or_opens(tmp_path):
         except DatabaseRefused:
             refused += 1
     assert refused
+
+
+def test_a_transaction_that_reads_first_is_never_overtaken(tmp_path):
+    first, second = open_database(tmp_path / "ronde.db"), open_database(tmp_path / "ronde.db")
+    second.conn.execute("PRAGMA busy_timeout = 0")
+    with transaction(first):
+        first.conn.execute("SELECT count(*) FROM setting").fetchone()
+        with pytest.raises(sqlite3.OperationalError, match="locked"), transaction(second):
+            next_number(second, "shared")
+        assert next_number(first, "shared") == 1
+    with transaction(second):
+        assert next_number(second, "shared") == 2
+    first.close()
+    second.close()

@@ -105,9 +105,9 @@ def test_everything_on_the_wire_is_valid_and_says_who_speaks(car, town, observer
 
 
 def test_a_broker_killed_twice_loses_nothing_and_doubles_nothing(car, town, mosquitto, until):
-    ids = car.put(1, 2000)
+    ids = car.put(1, 1200)
     with town.open(), delivering(car.settings, again_s=3.0) as results:
-        for share in (200, 800):
+        for share in (200, 600):
             until(lambda share=share: len(town.findings()) >= share, f"{share} findings stored")
             mosquitto.kill()
             assert car.waiting(), "the broker was killed too late for this test"
