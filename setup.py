@@ -40,6 +40,7 @@ setup(
         "paho-mqtt>=2.1,<3",
         "sqlite-utils>=4.2",
         "rich>=13",
+        "cryptography>=42",
         'tomli>=2; python_version < "3.11"',
     ],
     extras_require={
@@ -50,7 +51,6 @@ setup(
         "train": TRAIN,
         "dev": [
             *BACKEND,
-            "cryptography>=42",
             "hypothesis>=6.100",
             "import-linter>=2",
             "jsonschema[format]>=4.21",

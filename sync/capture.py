@@ -219,7 +219,7 @@ def run_capture(settings: Settings, stop: threading.Event) -> None:
         DatabaseRefused: the database is not usable.
         CameraStalled: the camera is gone for good.
     """
-    with only_one(settings.unit.state):
+    with only_one(settings.unit.state, "capture"):
         privacy = TfliteModel(locate(settings.models.privacy), THREADS)
         roads = _roads(settings)
         models = {model.manifest.name: model.manifest.sha256 for model in (roads, privacy) if model is not None}

@@ -26,7 +26,7 @@ from sync.export import ExportRefused, export_findings, export_tracks
 from sync.receiver import ReceiverRefused, run_receiver
 from sync.replay import ReplayRefused, replay
 from sync.report import in_words
-from sync.rounds import AlreadyRunning
+from sync.rounds import AlreadyRunning, only_one
 
 DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
 
@@ -81,10 +81,11 @@ def _capture(args: argparse.Namespace) -> int:
 
 def _sync(args: argparse.Namespace) -> int:
     settings = read_settings(args.config)
-    if not args.once:
-        run_sync(settings, _until_told())
-        return DONE
-    deliveries = deliver_once(settings, stop=_until_told())
+    with only_one(settings.unit.state, "sync"):
+        if not args.once:
+            run_sync(settings, _until_told())
+            return DONE
+        deliveries = deliver_once(settings, stop=_until_told())
     print(json.dumps(deliveries.as_json()) if args.json else deliveries.in_words())
     return DONE if deliveries.done else UNDONE
 

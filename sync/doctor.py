@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from cryptography import x509
+
 from device.fix import Fix, GpsLost
 from device.gpsd import GpsdSource
 from provisioning.settings import Backend, Settings
@@ -110,10 +112,6 @@ def check_certificate(settings: Settings, backend: Backend) -> Check:
 
 
 def _dates(name: str, cert: Path, unit: str) -> Check:
-    try:
-        from cryptography import x509  # noqa: PLC0415 - a dependency of the extra [dev] alone
-    except ImportError:
-        return Check(name, "does not apply", f"{cert} can be read; its dates cannot without the package cryptography")
     certificate = x509.load_pem_x509_certificate(cert.read_bytes())
     names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     if names != [unit]:

@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from sqlite_utils import Database
 
@@ -11,22 +12,22 @@ from sync.database import transaction
 
 
 class AlreadyRunning(Exception):
-    """Another capture has this state folder; the message names it."""
+    """Another process does this very work on the state folder; the message names both."""
 
 
 @contextmanager
-def only_one(state: Path) -> Iterator[None]:
-    """Hold the state folder for this process.
+def only_one(state: Path, work: Literal["capture", "sync"]) -> Iterator[None]:
+    """Hold a piece of work on the state folder for this process.
 
     Raises:
         AlreadyRunning: another process holds it.
     """
     state.mkdir(parents=True, exist_ok=True)
-    with (state / "capture.lock").open("w") as lock:
+    with (state / f"{work}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(f"{state} is in use by another ronde capture") from None
+            raise AlreadyRunning(f"{state} is in use by another ronde {work}") from None
         yield
 
 

@@ -69,6 +69,7 @@ def test_a_minute_with_a_real_gpsd_and_a_recorded_camera(gpsd, nmea_straight, dr
     run.send_signal(signal.SIGTERM)
     assert run.wait(10) == 0
     reader.join()
+    run.stderr.close()
 
     ((round_id, started_at, ended_at),) = query(state, "SELECT id, started_at, ended_at FROM round")
     assert round_id == f"{boot_id()[:8]}-1"
@@ -215,9 +216,14 @@ def test_a_camera_that_never_comes_back_ends_the_process_for_systemd(unit):
 
 
 def test_one_capture_has_the_state_folder(tmp_path):
-    with only_one(tmp_path), pytest.raises(AlreadyRunning, match="in use by another"), only_one(tmp_path):
+    with (
+        only_one(tmp_path, "capture"),
+        only_one(tmp_path, "sync"),
+        pytest.raises(AlreadyRunning, match="in use by another ronde capture"),
+        only_one(tmp_path, "capture"),
+    ):
         pass
-    with only_one(tmp_path):
+    with only_one(tmp_path, "capture"):
         pass
 
 

@@ -162,6 +162,6 @@ def test_with_a_privacy_model_that_fails_in_mid_drive_its_frames_are_gaps(plante
     monkeypatch.setattr(replaying, "load_models", lambda models: (real(models)[0], Failing(real(models)[1])))
     report = replay(planted_drive, tmp_path / "out")
     assert report["frames_kept"] == 0
-    assert {gap["reason"] for gap in report["gaps"]} == {"hiding_failed"}
-    assert report["dropped"] == {"hiding_failed": report["marks"]}
+    assert report["dropped"]["hiding_failed"] >= 40
+    assert sum(report["dropped"].values()) == report["marks"]
     assert traces(tmp_path) == []
