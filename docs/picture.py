@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.labels import LABELS
+from inference.labels import BY_NAME
 
 COLOURS = {"road": "#ffb000", "cover": "#4cc3ff", "sign": "#9bff57"}
 WIDTH = 640
@@ -25,7 +25,7 @@ def drawn(folder: Path, db: sqlite3.Connection, source: str) -> Image.Image:
     for label, score, *box in db.execute(
         'SELECT label, score, "left", "top", "right", "bottom" FROM detection WHERE frame_id = ?', [frame_id]
     ):
-        colour = COLOURS[LABELS[label].kind]
+        colour = COLOURS[BY_NAME[label].kind]
         pen.rectangle(box, outline=colour, width=2)
         words = f"{label} {score:.2f}"
         left, top = box[0], max(0.0, box[1] - 16)
