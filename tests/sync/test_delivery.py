@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from provisioning.settings import Backend
-from sync.broker import Message
+from sync.broker import Lost, Message
 from sync.database import open_database, transaction
 from sync.delivery import Deliveries, deliver_once, knock, run_sync
 from sync.outbox import Outbox
@@ -381,3 +381,16 @@ def test_the_clock_is_named_where_the_brokers_certificate_is_out_of_date(car, mo
     reason = refusal(car, car.backend)
     assert "certificate is not yet valid (the clock here says " in reason
     assert f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}" in reason
+
+
+def test_a_killed_broker_is_no_second_unit_with_our_name(mosquitto, make_observer, until):
+    observer = make_observer()
+    mosquitto.kill()
+    outcomes = []
+
+    def lost():
+        outcomes.extend(each for each in observer.broker.take(0.1) if isinstance(each, Lost))
+        return bool(outcomes)
+
+    until(lost, "the connection is lost")
+    assert [each.taken_over for each in outcomes] == [False]
