@@ -44,6 +44,7 @@ next_connection_delay_ms = 1
 """A broker of MQTT 5 for this machine alone."""
 
 RECEIVER_DB = "receiver.db"
+LISTENING_S = 30.0
 
 
 def run_demo(out: Path, seconds: float, *, say: Callable[[str], None]) -> dict[str, Any]:
@@ -110,13 +111,14 @@ def _broker(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _receiver(url: str, file: Path) -> Iterator[None]:
-    """The reference receiver in a thread."""
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=run_receiver, args=(url,), kwargs={"db_url": f"sqlite:///{file}", "stop": stop}, name="receiver"
-    )
+    """The reference receiver in a thread, listening."""
+    stop, listening = threading.Event(), threading.Event()
+    options = {"db_url": f"sqlite:///{file}", "stop": stop, "listening": listening.set}
+    thread = threading.Thread(target=run_receiver, args=(url,), kwargs=options, name="receiver")
     thread.start()
     try:
+        if not listening.wait(LISTENING_S):
+            raise RuntimeError(f"the receiver does not reach the broker at {url}")
         yield
     finally:
         stop.set()

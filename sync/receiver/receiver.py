@@ -70,11 +70,14 @@ class Receiver:
         self.duplicates = 0
         self.refused = 0
 
-    def run(self, stop: threading.Event) -> None:
-        """Step until told to stop."""
+    def run(self, stop: threading.Event, listening: Callable[[], None] = lambda: None) -> None:
+        """Step until told to stop; `listening` is called at each connection, once the broker keeps events for us."""
         try:
             while not stop.is_set():
-                if self.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST):
+                step = self.step(POLL_S)
+                if step is Step.CONNECTED:
+                    listening()
+                if step in (Step.RESTED, Step.REFUSED, Step.LOST):
                     stop.wait(min(POLL_S, self._door.rest_s()))
         finally:
             self.close()
@@ -140,8 +143,11 @@ def run_receiver(
     cert: Path | None = None,
     key: Path | None = None,
     name: str = CLIENT_ID,
+    listening: Callable[[], None] = lambda: None,
 ) -> None:
     """Receive from the broker at `url` into `db_url` (`sqlite:///FILE`) until told to stop. `name` is its session's.
+
+    `listening` is called at each connection, once the broker keeps events for us.
 
     Raises:
         ReceiverRefused: the broker's address is not allowed, or its certificates are missing.
@@ -151,7 +157,7 @@ def run_receiver(
     store = Store(database_file(db_url))
     session = Session(client_id=name, subscriptions=(TOPICS,), expiry_s=SESSION_S, manual=True)
     try:
-        Receiver(store, partial(PahoBroker, where, session)).run(stop)
+        Receiver(store, partial(PahoBroker, where, session)).run(stop, listening)
     finally:
         store.close()
 
