@@ -1,4 +1,4 @@
-"""A recorded drive: a folder that anybody can make from a dashcam and a phone (docs/recorded-drive.md).
+"""A recorded drive: a folder that anybody can make from a dashcam and a phone (docs/drives.md).
 
 Its time axis takes the place of the boot clock: seconds since the drive's first event, be it a fix or a frame. The pictures are
 decoded when they are wanted and never written.
@@ -15,7 +15,7 @@ from typing import Literal
 
 from device.drive_frames import FRAMES, FRAMES_CSV, DriveRefused, Shot, read_frames, sort_out
 from device.drive_photos import read_photos
-from device.drive_track import Track, read_reports, track_of
+from device.drive_track import TRACKS, Track, read_track, track_of
 from device.fix import Fix, SpeedSource
 from device.frame import Exposure
 from device.picture import read_picture
@@ -31,8 +31,7 @@ else:
 __all__ = ["ArrivedFix", "Drive", "DriveRefused", "read_drive"]
 
 DRIVE_TOML = "drive.toml"
-FIXES = "fixes.jsonl"
-NOT_YET = ("fixes.nmea", "track.gpx", "video.mp4")
+NOT_YET = ("video.mp4",)
 """Of the contract, but not of this version."""
 
 GEOMETRY = ("height_m", "pitch_deg", "yaw_deg", "hfov_deg")
@@ -77,11 +76,14 @@ def read_drive(folder: Path) -> Drive:
         raise DriveRefused(f"{folder}: there is no such folder")
     geometry = _geometry(folder / DRIVE_TOML)
     untold: list[tuple[str, str]] = []
-    if (folder / FIXES).exists():
+    fixes = [folder / name for name in TRACKS if (folder / name).exists()]
+    if len(fixes) > 1:
+        raise DriveRefused(f"{folder} holds {' and '.join(file.name for file in fixes)}: one of them, please")
+    if fixes:
         shots = _listed(folder)
-        track = track_of(*read_reports(folder / FIXES))
+        track = read_track(fixes[0])
     elif any((folder / name).exists() for name in (FRAMES_CSV, *NOT_YET)):
-        raise DriveRefused(f"{folder / FIXES} is missing{_not_yet(folder)}")
+        raise DriveRefused(f"{folder / TRACKS[0]} is missing, and so are {' and '.join(TRACKS[1:])}{_not_yet(folder)}")
     else:
         shots, reports, untold = read_photos(folder)
         track = track_of(reports)

@@ -11,18 +11,25 @@ from typing import Any, NamedTuple
 from device.drive_frames import DriveRefused
 from device.fix import Fix, SpeedSource
 from device.gate import FixGate
+from device.gpx import GpxUnreadable, reports_of_gpx
 from device.lines import LineSplitter
+from device.nmea import reports_of_nmea
 from device.positions import Position, with_speeds
 from device.tpv import LineUnreadable, Report, parse_line, report_of
 from device.utc import unix_s
 
-OLDEST = datetime(1990, 1, 1, tzinfo=timezone.utc)
-"""A recording may be older than this software, not older than satellite positioning."""
+OLDEST = datetime(2000, 5, 2, tzinfo=timezone.utc)
+"""A recording may be older than this software, but not older than the end of Selective Availability: until then every civil
+position was off by up to 100 m. A receiver that lost 1024 weeks in April 2019 says a date before it until that December."""
 
 DRIVE_GAP = timedelta(days=1)
 """Reports farther apart than this are of no one drive: the date of the smaller part is wrong."""
 
 PIECE = 1 << 20
+
+FIXES_JSONL, FIXES_NMEA, TRACK_GPX = "fixes.jsonl", "fixes.nmea", "track.gpx"
+TRACKS = (FIXES_JSONL, FIXES_NMEA, TRACK_GPX)
+"""The files that a drive may have its fixes in."""
 
 
 class Track(NamedTuple):
@@ -37,23 +44,46 @@ class Track(NamedTuple):
     rejected: dict[str, int]
 
 
-def read_reports(file: Path) -> tuple[list[Report], Counter[str]]:
-    """The reports of a file of gpsd's JSON, one object a line, and how many lines were none, by reason.
+def read_track(file: Path) -> Track:
+    """The fixes of a track alone, without a drive around it.
 
     Raises:
         DriveRefused: the file cannot be read.
     """
+    return track_of(*read_reports(file))
+
+
+def read_reports(file: Path) -> tuple[list[Report], Counter[str]]:
+    """The reports of a track, and how much of it was none, by reason.
+
+    By the file's name: `.gpx` is GPX, `.nmea` and `.log` are a receiver's raw sentences, all else is gpsd's JSON.
+
+    Raises:
+        DriveRefused: the file cannot be read.
+    """
+    kind = file.suffix.lower()
+    try:
+        if kind == ".gpx":
+            return reports_of_gpx(file.read_text(encoding="utf-8-sig")), Counter()
+        if kind in (".nmea", ".log"):
+            return reports_of_nmea(file.read_bytes())
+        return _reports_of_gpsd(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DriveRefused(f"{file} cannot be read: {error}") from error
+    except GpxUnreadable as error:
+        raise DriveRefused(f"{file} is no GPX: {error}") from error
+
+
+def _reports_of_gpsd(file: Path) -> tuple[list[Report], Counter[str]]:
+    """The reports of a file of gpsd's JSON, one object a line, and how many lines were none, by reason."""
     rejected: Counter[str] = Counter()
     splitter = LineSplitter()
     reports: list[Report] = []
-    try:
-        for line in _lines(file, splitter):
-            message = _message(line)
-            report = report_of(message) if message is not None else None
-            rejected["bad_line"] += message is None
-            reports += [report] if report is not None else []
-    except OSError as error:
-        raise DriveRefused(f"{file} cannot be read: {error}") from error
+    for line in _lines(file, splitter):
+        message = _message(line)
+        report = report_of(message) if message is not None else None
+        rejected["bad_line"] += message is None
+        reports += [report] if report is not None else []
     if splitter.dropped:
         rejected["long_line"] = splitter.dropped
     return reports, rejected

@@ -163,6 +163,37 @@ def test_without_any_speed_it_comes_from_the_positions_and_arrives_with_them(fol
     assert [arrived.arrival_boot_s for arrived in drive.fixes] == [*range(1, FIXES_S), FIXES_S - 1 + 2.5]
 
 
+def test_the_fixes_may_be_a_receivers_raw_log(folder, nmea_report):
+    (folder / "fixes.jsonl").unlink()
+    cycles = [nmea_report(STARTED_AT + timedelta(seconds=n), *place(n), SPEED_MPS, 0.0) for n in range(FIXES_S)]
+    (folder / "fixes.nmea").write_bytes(b"\xb5b\x01\x07$".join(cycles))
+    drive = read_drive(folder)
+    assert [arrived.fix.boot_s for arrived in drive.fixes] == [float(n) for n in range(FIXES_S)]
+    fix = drive.fixes[3].fix
+    assert (fix.latitude_deg, fix.longitude_deg) == pytest.approx(place(3), abs=1e-7)
+    assert (fix.speed_mps, fix.course_deg) == (pytest.approx(SPEED_MPS, abs=1e-3), 0.0)
+    assert (drive.speed_source, drive.rejected) == ("doppler", {})
+
+
+@pytest.mark.parametrize(("speed", "source"), [("<speed>10.0</speed><course>0.0</course>", "doppler"), ("", "positions")])
+def test_the_fixes_may_be_a_gpx_track(folder, speed, source):
+    (folder / "fixes.jsonl").unlink()
+    points = [f'<trkpt lat="{place(n)[0]}" lon="{place(n)[1]}"><time>{iso(n)}</time>{speed}</trkpt>' for n in range(FIXES_S)]
+    document = f'<gpx version="1.0" creator="a"><trk><trkseg>{"".join(points)}</trkseg></trk></gpx>'
+    (folder / "track.gpx").write_text(document)
+    drive = read_drive(folder)
+    assert [arrived.fix.boot_s for arrived in drive.fixes] == [float(n) for n in range(FIXES_S)]
+    assert [arrived.fix.speed_mps for arrived in drive.fixes] == pytest.approx([SPEED_MPS] * FIXES_S)
+    assert drive.speed_source == source
+
+
+def test_a_date_before_civil_positions_were_of_use_is_refused(folder):
+    lost = timedelta(weeks=1024)
+    write_fixes(folder, [tpv(n, time=(datetime(2019, 4, 7, tzinfo=timezone.utc) - lost).isoformat()) for n in range(3)])
+    with pytest.raises(DriveRefused, match=r"every report was refused \(time_before_build 3\)"):
+        read_drive(folder)
+
+
 def test_the_geometry_of_the_drive(folder):
     (folder / "drive.toml").write_text('note = "a rainy day"\n[camera]\nheight_m = 1.2\nhfov_deg = 90\n')
     drive = read_drive(folder)
@@ -212,8 +243,9 @@ SPOILS = {
     "no folder": shutil.rmtree,
     "empty folder": empty,
     "no fixes.jsonl": lambda folder: (folder / "fixes.jsonl").unlink(),
-    "nmea": lambda folder: (folder / "fixes.jsonl").rename(folder / "fixes.nmea"),
-    "gpx": lambda folder: (folder / "fixes.jsonl").rename(folder / "track.gpx"),
+    "no nmea": lambda folder: (folder / "fixes.jsonl").rename(folder / "fixes.nmea"),
+    "no gpx": lambda folder: (folder / "fixes.jsonl").rename(folder / "track.gpx"),
+    "two tracks": lambda folder: shutil.copy(folder / "fixes.jsonl", folder / "fixes.nmea"),
     "video": lambda folder: (folder / "frames.csv").rename(folder / "video.mp4"),
     "no frames.csv": lambda folder: (folder / "frames.csv").unlink(),
     "no frames/": lambda folder: shutil.rmtree(folder / "frames"),
@@ -242,8 +274,9 @@ SPOILS = {
         ("no folder", "drive: there is no such folder"),
         ("empty folder", "drive is no drive: it holds neither fixes.jsonl with frames.csv nor geotagged JPEGs"),
         ("no fixes.jsonl", "fixes.jsonl is missing"),
-        ("nmea", "fixes.jsonl is missing, and fixes.nmea is not supported by this version"),
-        ("gpx", "fixes.jsonl is missing, and track.gpx is not supported by this version"),
+        ("no nmea", "drive has no fixes: no report at all"),
+        ("no gpx", "track.gpx is no GPX: Error parsing XML"),
+        ("two tracks", "drive holds fixes.jsonl and fixes.nmea: one of them, please"),
         ("video", "frames.csv is missing, and video.mp4 is not supported by this version"),
         ("no frames.csv", "frames.csv is missing"),
         ("no frames/", "frames is missing: the folder of the files that frames.csv lists"),
