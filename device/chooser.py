@@ -2,14 +2,19 @@
 
 One class holds what the choice needs: the ring of exposures, the odometer, the trigger, and the stretches of road on which
 exposures still wait. It knows no thread and no clock: both streams are fed in, in the order in which they arrive.
+
+Where the fix stays away for longer than the ring reaches, exposures are kept ahead of it (`Ahead`); when it is back, each of
+them is either placed (`Placed`) or turns out to be one too many (`Surplus`).
 """
 
 import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
+from device.ahead import Outlook
 from device.fix import Fix
 from device.frame import Exposure, Place
 from device.odometer import Odometer, Stretch
@@ -39,6 +44,47 @@ class Chosen:
     mark_m: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ahead:
+    """An exposure to keep before its place is known; `place` is predicted, `number` names it later."""
+
+    number: int
+    exposure: Exposure
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The exposure kept ahead under this number serves a mark, and this is its place."""
+
+    number: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """The exposure kept ahead under this number serves no mark: it is to be removed."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """What may serve a mark: an exposure of the ring, or one kept ahead (then its number)."""
+
+    shutter_boot_s: float
+    stretch: Stretch
+    exposure: Exposure | None = None
+    number: int | None = None
+
+    @property
+    def odometer_m(self) -> float:
+        return self.stretch.odometer_at(self.shutter_boot_s)
+
+
+Choice = Chosen | Missed | Ahead | Placed | Surplus
+
+
 class Chooser:
     """Chooses the exposure for each mark."""
 
@@ -49,7 +95,11 @@ class Chooser:
         self.standing_s = 0.0
         self._trigger = Trigger(spacing_m)
         self._odometer = Odometer()
+        self._outlook = Outlook(spacing_m)
         self._road: deque[Stretch] = deque()
+        self._kept_ahead: deque[tuple[float, int]] = deque()
+        self._surplus: deque[int] = deque()
+        self._numbers = count(1)
         self._chosen: Chosen | None = None
         self._unread_here = False
         self._ended = False
@@ -66,6 +116,7 @@ class Chooser:
 
     def take_fix(self, fix: Fix) -> Stretch | None:
         """The next accepted fix, newer than the last; the stretch of road that leads to it, None for the first one."""
+        self._outlook.fixed()
         stretch = self._odometer.advance(fix)
         if stretch is None:
             before_s = math.nextafter(fix.boot_s, -math.inf)
@@ -81,29 +132,62 @@ class Chooser:
         """No more fixes and exposures will come: what is left can be decided on."""
         self._ended = True
 
-    def choose(self) -> Chosen | Missed | None:
-        """The exposure for the next mark, or that it is missed; None where more fixes or exposures are needed.
+    def choose(self) -> Choice | None:
+        """What to do next; None where more fixes or exposures are needed.
 
-        A chosen exposure counts as kept unless it is put back before the next call.
+        A chosen exposure counts as kept unless it is put back before the next call; so does one that is kept ahead, unless it is
+        forgotten.
         """
         if self._chosen is not None:
             self.ring.drop_until(self._chosen.exposure.shutter_boot_s)
             self._chosen, self._unread_here = None, False
+        if self._surplus:
+            return Surplus(self._surplus.popleft())
+        return self._serve() or self._look_ahead()
+
+    def _serve(self) -> Chosen | Missed | Placed | Surplus | None:
+        """Serve or miss the present mark, if the road on both sides of it is known."""
         if not self._road or (self._ended and self._trigger.mark_m > self.odometer_m):
             return None
         waiting = self._waiting()
-        odometers_m = [stretch.odometer_at(exposure.shutter_boot_s) for exposure, stretch in waiting]
-        choice = self._trigger.decide(odometers_m, self._settled_m())
+        choice = self._trigger.decide([each.odometer_m for each in waiting], self._settled_m())
         if choice is None:
-            self._forget([exposure for exposure, _ in waiting])
-            return None
+            self._forget(waiting)
+            return Surplus(self._surplus.popleft()) if self._surplus else None
         if isinstance(choice, Miss):
             return self._miss()
-        exposure, stretch = waiting[choice.index]
-        place = stretch.place_at(exposure.shutter_boot_s)
-        self._chosen = Chosen(exposure, place, self._trigger.mark_m)
+        best = waiting[choice.index]
+        self._pass_over(waiting[: choice.index])
+        place = best.stretch.place_at(best.shutter_boot_s)
+        mark_m = self._trigger.mark_m
+        if best.number is not None:
+            self._trigger.go_on()
+            self._kept_ahead.popleft()
+            self.ring.drop_until(best.shutter_boot_s)
+            self._unread_here = False
+            return Placed(best.number, place)
+        assert best.exposure is not None
         self._trigger.served(place.odometer_m)
+        self._chosen = Chosen(best.exposure, place, mark_m)
         return self._chosen
+
+    def _look_ahead(self) -> Ahead | None:
+        """Keep an exposure beyond the last fix before the ring loses it."""
+        knot = self._odometer.knot
+        if knot is None or self._ended or (self._road and self._trigger.mark_m <= self.odometer_m):
+            return None
+        due = self._outlook.choose(knot, self.ring, self._trigger.mark_m)
+        if due is None:
+            return None
+        exposure, place = due
+        self.ring.drop_until(exposure.shutter_boot_s)
+        ahead = Ahead(next(self._numbers), exposure, place)
+        self._kept_ahead.append((exposure.shutter_boot_s, ahead.number))
+        return ahead
+
+    def forget_ahead(self, number: int) -> None:
+        """The exposure kept ahead under this number is not there: it could not be read or hidden."""
+        self._kept_ahead = deque(each for each in self._kept_ahead if each[1] != number)
 
     def put_back(self, chosen: Chosen) -> None:
         """The exposure just chosen cannot be read: it goes, and its mark waits for the next nearest."""
@@ -111,12 +195,26 @@ class Chooser:
         self._trigger.mark_m = chosen.mark_m
         self._chosen, self._unread_here = None, True
 
-    def _waiting(self) -> list[tuple[Exposure, Stretch]]:
-        """The exposures that lie on known road, each with its stretch."""
-        exposures = self.ring.until(self._road[-1].end.fix.boot_s)
-        return [
-            (exposure, stretch) for exposure in exposures if (stretch := self._stretch_at(exposure.shutter_boot_s)) is not None
-        ]
+    def _waiting(self) -> list[_Waiting]:
+        """What lies on known road, in order of time: exposures kept ahead are older than those in the ring."""
+        known_s = self._road[-1].end.fix.boot_s
+        waiting = []
+        for shutter_boot_s, number in self._kept_ahead:
+            stretch = self._stretch_at(shutter_boot_s)
+            if stretch is not None:
+                waiting.append(_Waiting(shutter_boot_s, stretch, number=number))
+        for exposure in self.ring.until(known_s):
+            stretch = self._stretch_at(exposure.shutter_boot_s)
+            if stretch is not None:
+                waiting.append(_Waiting(exposure.shutter_boot_s, stretch, exposure))
+        return waiting
+
+    def _pass_over(self, passed: Sequence[_Waiting]) -> None:
+        """These serve no mark any more; what was kept ahead of them is to be removed."""
+        for each in passed:
+            if each.number is not None:
+                self._kept_ahead.popleft()
+                self._surplus.append(each.number)
 
     def _stretch_at(self, boot_s: float) -> Stretch | None:
         return next((stretch for stretch in self._road if stretch.holds(boot_s)), None)
@@ -139,12 +237,13 @@ class Chooser:
         lost = any(stretch.lost for stretch in self._road if stretch.start.odometer_m < mark_m <= stretch.end.odometer_m)
         reason: MissReason = "frame_unreadable" if self._unread_here else "no_fix" if lost else "no_frame"
         self._unread_here = False
-        self._trigger.missed()
+        self._trigger.go_on()
         return Missed(mark_m, reason)
 
-    def _forget(self, waiting: Sequence[Exposure]) -> None:
-        """Let go of what can serve no mark any more: exposures before the mark but the last one, and the road behind."""
+    def _forget(self, waiting: Sequence[_Waiting]) -> None:
+        """Let go of what can serve no mark any more: all that waits before the mark but the last one, and the road behind."""
         if len(waiting) > 1:
+            self._pass_over(waiting[:-1])
             self.ring.drop_until(waiting[-2].shutter_boot_s)
         oldest_s = waiting[-1].shutter_boot_s if waiting else self._road[-1].end.fix.boot_s - STALLED_S
         while len(self._road) > 1 and self._behind(self._road[0], oldest_s):

@@ -11,6 +11,9 @@ LONGEST_S = 4.0
 MOST_BYTES = 200_000_000
 """Raw pixels held at most on a unit."""
 
+FULL_SHARE = 0.85
+"""A ring fuller than this is about to lose its oldest exposures."""
+
 
 class Ring:
     """Exposures in order of time, bounded in seconds and in number. Safe to use from the camera's thread and the line's."""
@@ -52,6 +55,14 @@ class Ring:
     def newest_s(self) -> float | None:
         """When the newest exposure that ever came was taken, on the boot clock."""
         return self._newest_s
+
+    def presses(self, exposure: Exposure) -> bool:
+        """Whether this exposure is about to leave: it is among the oldest that the ring can hold."""
+        with self._lock:
+            newest_s = self._newest_s
+            newer = sum(other.shutter_boot_s >= exposure.shutter_boot_s for other in self._exposures)
+        aged = newest_s is not None and newest_s - exposure.shutter_boot_s > FULL_SHARE * self._longest_s
+        return aged or newer > FULL_SHARE * self._most
 
     def drop_until(self, boot_s: float) -> None:
         """Let go of everything taken at or before this moment: it has been decided on."""

@@ -52,6 +52,6 @@ class Trigger:
         """A frame at this reading is kept: the next mark lies one spacing after it."""
         self.mark_m = odometer_m + self.spacing_m
 
-    def missed(self) -> None:
-        """The mark is given up: the next one lies one spacing on."""
+    def go_on(self) -> None:
+        """The next mark lies one spacing after this one: it is missed, or served by one of few frames, whose errors even out."""
         self.mark_m += self.spacing_m

@@ -4,20 +4,20 @@
 """
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
-from device.chooser import Chooser, Chosen, Missed
+from device.chooser import Ahead, Chooser, Chosen, Missed, Placed, Surplus
 from device.fix import Fix
-from device.frame import Exposure, Frame, FrameUnreadable
-from device.spacing import Spacing
+from device.frame import Exposure, Frame, FrameUnreadable, Pixels, Place
+from device.spacing import Gap, Spacing
+from inference.finding import Finding
 from inference.look import HidingFailed, Look, Looked
 from provisioning.log import events
 from sync.photo import PhotoNotWritten
 from sync.round_store import RoundStore
+from sync.tally import Tally
 from sync.track import Tracker
 
 log = events("line")
@@ -30,38 +30,31 @@ class Step(Enum):
     """Nothing can be decided until another fix or exposure comes."""
     KEPT = "kept"
     """A frame was looked at, hidden and stored."""
+    PLACED = "placed"
+    """A frame that was kept ahead of the fix has its place."""
+    REMOVED = "removed"
+    """A frame that was kept ahead of the fix was one too many."""
     SKIPPED = "skipped"
-    """An exposure could not be read; its mark is still to be served."""
+    """An exposure could not be used; its mark is still to be served."""
     LOST = "lost"
     """A mark has no photo; the reason is counted."""
 
 
-@dataclass
-class Tally:
-    """What happened in a round, for its report and for health."""
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is remembered of a stored frame until it counts: no pixels."""
 
-    detections: Counter[str] = field(default_factory=Counter)
-    findings: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    unreadable: list[str] = field(default_factory=list)
-    hidden_regions: int = 0
-    hidden_area: float = 0.0
-    clock: Callable[[], float] = time.perf_counter
+    frame_id: str
+    place: Place
+    hidden: int
+    hidden_share: float
+    labels: tuple[str, ...]
 
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of the block to a stage."""
-        start_s = self.clock()
-        try:
-            yield
-        finally:
-            self.seconds[stage] += self.clock() - start_s
-
-    def add(self, seconds: Mapping[str, float]) -> None:
-        """Add times per stage that were taken elsewhere."""
-        for stage, spent_s in seconds.items():
-            self.seconds[stage] += spent_s
+    @classmethod
+    def of(cls, frame_id: str, looked: Looked) -> "Remembered":
+        """Of a frame just looked at."""
+        labels = tuple(detection.label for detection in looked.detections)
+        return cls(frame_id, looked.frame.place, len(looked.frame.hidden), looked.frame.hidden_share, labels)
 
 
 class Line:
@@ -74,6 +67,7 @@ class Line:
         self._look = look
         self._store = store
         self._track = Tracker()
+        self._ahead: dict[int, Remembered] = {}
 
     def take_fix(self, fix: Fix) -> None:
         """The next accepted fix."""
@@ -88,70 +82,113 @@ class Line:
         self.chooser.ring.push(exposure)
 
     def step(self) -> Step:
-        """Decide on one mark; look at its frame, hide, and keep it."""
+        """Do what the choice says: keep a frame, place or remove one that was kept ahead of the fix, or give up a mark."""
         with self.tally.timed("choose"):
-            chosen = self.chooser.choose()
-        if chosen is None:
-            return Step.IDLE
-        if isinstance(chosen, Missed):
-            return self._lose(chosen.reason)
-        frame = self._read(chosen)
-        if frame is None:
-            return Step.SKIPPED
-        try:
-            looked = self._look.look(frame)
-        except HidingFailed as error:
-            log.error("hiding_failed", reason=str(error))
-            return self._lose("hiding_failed")
-        self.tally.add(looked.seconds)
-        return self._keep(looked)
+            choice = self.chooser.choose()
+        match choice:
+            case None:
+                return Step.IDLE
+            case Missed():
+                return self._lose(choice.reason)
+            case Chosen():
+                return self._keep(choice)
+            case Ahead():
+                return self._keep_ahead(choice)
+            case Placed():
+                return self._place(choice.number, choice.place)
+            case Surplus():
+                with self.tally.timed("database"):
+                    self._store.remove(self._ahead.pop(choice.number).frame_id)
+                return Step.REMOVED
 
     def end(self) -> None:
         """No more will come: decide on what is left and close the round's last gap and track."""
         self.chooser.end()
         while self.step() is not Step.IDLE:
             pass
-        gap = self.spacing.end(self.chooser.odometer_m)
-        if gap is not None:
-            self._store.put_gap(gap)
-            self._track.gap(gap)
+        for number in list(self._ahead):  # the fix never came back: they stay where they were thought to be
+            self._place(number, self._ahead[number].place)
+        self._close(self.spacing.end(self.chooser.odometer_m))
         piece = self._track.end(self.chooser.odometer_m)
         if piece is not None:
             self._store.put_track(piece)
 
-    def _read(self, chosen: Chosen) -> Frame | None:
-        try:
-            with self.tally.timed("read"):
-                pixels = chosen.exposure.read()
-        except FrameUnreadable as error:
-            log.warning("frame_unreadable", reason=str(error))
-            self.tally.unreadable.append(str(error))
+    def _keep(self, chosen: Chosen) -> Step:
+        """Look at the frame of a chosen exposure, and store it."""
+        pixels = self._read(chosen.exposure)
+        if pixels is None:
             self.chooser.put_back(chosen)
-            return None
-        return Frame(pixels, chosen.exposure.shutter_boot_s, chosen.place, chosen.exposure.source)
-
-    def _keep(self, looked: Looked) -> Step:
+            return Step.SKIPPED
+        looked = self._look_at(pixels, chosen.exposure, chosen.place)
+        if looked is None:
+            return self._lose("hiding_failed")
         try:
             kept = self._store.keep(looked, self.tally.timed)
         except PhotoNotWritten as error:
             log.error("photo_not_written", reason=str(error))
             return self._lose("disk")
+        self._count(Remembered.of(kept.frame_id, looked), chosen.place, kept.findings)
+        return Step.KEPT
+
+    def _keep_ahead(self, ahead: Ahead) -> Step:
+        """The same beyond the last fix: what is found waits for the place. What cannot be kept leaves its mark to others."""
+        pixels = self._read(ahead.exposure)
+        looked = None if pixels is None else self._look_at(pixels, ahead.exposure, ahead.place)
+        if looked is None:
+            self.chooser.forget_ahead(ahead.number)
+            return Step.SKIPPED
+        try:
+            frame_id = self._store.keep_ahead(looked, self.tally.timed)
+        except PhotoNotWritten as error:
+            log.error("photo_not_written", reason=str(error))
+            self.chooser.forget_ahead(ahead.number)
+            return Step.SKIPPED
+        self._ahead[ahead.number] = Remembered.of(frame_id, looked)
+        return Step.KEPT
+
+    def _place(self, number: int, place: Place) -> Step:
+        """A frame that was kept ahead has its place now."""
+        kept = self._ahead.pop(number)
+        with self.tally.timed("database"):
+            findings = self._store.place(kept.frame_id, place)
+        self._count(kept, place, findings)
+        return Step.PLACED
+
+    def _read(self, exposure: Exposure) -> Pixels | None:
+        try:
+            with self.tally.timed("read"):
+                return exposure.read()
+        except FrameUnreadable as error:
+            log.warning("frame_unreadable", reason=str(error))
+            self.tally.unreadable.append(str(error))
+            return None
+
+    def _look_at(self, pixels: Pixels, exposure: Exposure, place: Place) -> Looked | None:
+        """The look at a frame; None where people could not be hidden for certain."""
+        try:
+            looked = self._look.look(Frame(pixels, exposure.shutter_boot_s, place, exposure.source))
+        except HidingFailed as error:
+            log.error("hiding_failed", reason=str(error))
+            return None
+        self.tally.add(looked.seconds)
         if looked.roads_failed is not None:
             log.error("roads_failed", reason=looked.roads_failed)
             self.tally.dropped["roads_failed"] += 1
-        self.tally.detections.update(detection.label for detection in looked.detections)
-        self.tally.findings.update(finding.label for finding in kept.findings)
-        self.tally.hidden_regions += len(looked.frame.hidden)
-        self.tally.hidden_area += looked.frame.hidden_share
-        place = looked.frame.place
-        filled = place.position_source == "filled"
-        gap = self.spacing.kept(place.odometer_m, filled=filled, standing=place.speed_mps == 0.0)
+        return looked
+
+    def _count(self, kept: Remembered, place: Place, findings: Sequence[Finding]) -> None:
+        """A frame is kept and has its place: it counts."""
+        self.tally.photo(kept.hidden, kept.hidden_share, kept.labels)
+        self.tally.findings.update(finding.label for finding in findings)
+        filled = place.position_source != "between_fixes"
+        self._close(self.spacing.kept(place.odometer_m, filled=filled, standing=place.speed_mps == 0.0))
+        self._track.frame()
+        log.debug("frame_kept", frame_id=kept.frame_id, odometer_m=round(place.odometer_m, 2), hidden=kept.hidden)
+
+    def _close(self, gap: Gap | None) -> None:
         if gap is not None:
             self._store.put_gap(gap)
             self._track.gap(gap)
-        self._track.frame()
-        log.debug("frame_kept", frame_id=kept.frame_id, odometer_m=round(place.odometer_m, 2), hidden=len(looked.frame.hidden))
-        return Step.KEPT
 
     def _lose(self, reason: str) -> Step:
         self.spacing.missed(reason)

@@ -10,16 +10,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
 from device.frame import Place
 from device.spacing import Gap
 from inference.detect import Detection
-from inference.finding import Finding
+from inference.finding import Finding, findings_of
 from inference.look import Looked
-from inference.place import place_of
 from provisioning.settings import Backend, Unit
 from sync.database import transaction
 from sync.event import Event, event_id, finding_data, gap_data, iso, track_data
@@ -76,19 +75,48 @@ class RoundStore:
         Raises:
             PhotoNotWritten: the disk did not take the photo; nothing was stored.
         """
-        self._frames += 1
-        frame_id = f"{self._round_id}-{self._frames:06d}"
-        findings = self._findings_of(frame_id, looked)
-        if not self._has_frame(frame_id):
-            file = f"frames/{self._round_id}/{self._frames:06d}.jpg"
-            with timed("photo"):
-                sha256 = write_photo(self._state / file, looked.frame)
-            with timed("database"), transaction(self._db):
-                self._insert_frame(frame_id, looked, file, sha256)
-                self._insert_detections(frame_id, looked.detections)
-                for finding in findings:
-                    self._insert_finding(finding, looked.frame.place, sha256)
+        frame_id = self._next_frame_id()
+        findings = self._findings_of(frame_id, looked.detections, looked.frame.place)
+        self._store(frame_id, looked, findings, timed)
         return Kept(frame_id, findings)
+
+    def keep_ahead(self, looked: Looked, timed: Timed) -> str:
+        """Make a frame durable whose place is only predicted; its findings wait for `place`. Returns its id.
+
+        Raises:
+            PhotoNotWritten: the disk did not take the photo; nothing was stored.
+        """
+        frame_id = self._next_frame_id()
+        self._store(frame_id, looked, (), timed)
+        return frame_id
+
+    def place(self, frame_id: str, place: Place) -> tuple[Finding, ...]:
+        """Give a frame that was kept ahead its place, and tell what is seen in it."""
+        detections = [
+            Detection(label, score, (left, top, right, bottom))
+            for label, score, left, top, right, bottom in self._db.conn.execute(
+                'SELECT label, score, "left", "top", "right", "bottom" FROM detection WHERE frame_id = ? ORDER BY rowid',
+                [frame_id],
+            )
+        ]
+        findings = self._findings_of(frame_id, detections, place)
+        columns = _columns(place)
+        with transaction(self._db):
+            self._db.conn.execute(
+                f"UPDATE frame SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - our own names
+                [*columns.values(), frame_id],
+            )
+            (sha256,) = self._db.conn.execute("SELECT sha256 FROM frame WHERE id = ?", [frame_id]).fetchone()
+            for finding in findings:
+                if not self._has("finding", finding.id):
+                    self._insert_finding(finding, place, sha256)
+        return findings
+
+    def remove(self, frame_id: str) -> None:
+        """Remove a frame that was kept ahead and serves no mark; what a power cut leaves of it is swept at the next start."""
+        with transaction(self._db):
+            (file,) = self._db.conn.execute("DELETE FROM frame WHERE id = ? RETURNING file", [frame_id]).fetchone()
+        (self._state / file).unlink()
 
     def put_gap(self, gap: Gap) -> None:
         """Store road without a photo."""
@@ -127,52 +155,43 @@ class RoundStore:
         with transaction(self._db):
             self._db.conn.execute("UPDATE round SET ended_at = ? WHERE id = ?", [_iso(ended_at), self._round_id])
 
-    def _findings_of(self, frame_id: str, looked: Looked) -> tuple[Finding, ...]:
-        """One finding for each detection, at the camera's place; merging over frames is the next step of this line."""
-        place = looked.frame.place
-        latitude_deg, longitude_deg, uncertainty_m = place_of(place)
-        findings = []
-        for detection in looked.detections:
-            self._findings += 1
-            findings.append(
-                Finding(
-                    id=f"{self._round_id}-f{self._findings}",
-                    round_id=self._round_id,
-                    label=detection.label,
-                    score=detection.score,
-                    latitude_deg=latitude_deg,
-                    longitude_deg=longitude_deg,
-                    uncertainty_m=uncertainty_m,
-                    frames=1,
-                    best_frame_id=frame_id,
-                    seen_at=place.taken_at,
-                    model=self._roads_sha256,
-                )
-            )
-        return tuple(findings)
+    def _next_frame_id(self) -> str:
+        self._frames += 1
+        return f"{self._round_id}-{self._frames:06d}"
 
-    def _has_frame(self, frame_id: str) -> bool:
-        return self._db.conn.execute("SELECT 1 FROM frame WHERE id = ?", [frame_id]).fetchone() is not None
+    def _store(self, frame_id: str, looked: Looked, findings: Sequence[Finding], timed: Timed) -> None:
+        if self._has("frame", frame_id):
+            return
+        file = f"frames/{self._round_id}/{self._frames:06d}.jpg"
+        with timed("photo"):
+            sha256 = write_photo(self._state / file, looked.frame)
+        with timed("database"), transaction(self._db):
+            self._insert_frame(frame_id, looked, file, sha256)
+            self._insert_detections(frame_id, looked.detections)
+            for finding in findings:
+                self._insert_finding(finding, looked.frame.place, sha256)
+
+    def _findings_of(self, frame_id: str, detections: Sequence[Detection], place: Place) -> tuple[Finding, ...]:
+        findings = findings_of(
+            detections, place, round_id=self._round_id, found_before=self._findings, frame_id=frame_id, model=self._roads_sha256
+        )
+        self._findings += len(findings)
+        return findings
+
+    def _has(self, table: Literal["frame", "finding"], key: str) -> bool:
+        query = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608 - our own names
+        return self._db.conn.execute(query, [key]).fetchone() is not None
 
     def _insert_frame(self, frame_id: str, looked: Looked, file: str, sha256: str) -> None:
-        place = looked.frame.place
         self._insert(
             "frame",
             id=frame_id,
             round_id=self._round_id,
-            taken_at=_iso(place.taken_at),
-            time_source=place.time_source,
-            latitude_deg=place.latitude_deg,
-            longitude_deg=place.longitude_deg,
-            accuracy_m=place.accuracy_m,
-            heading_deg=place.heading_deg,
-            speed_mps=place.speed_mps,
-            odometer_m=place.odometer_m,
-            position_source=place.position_source,
             source=looked.frame.source,
             file=file,
             sha256=sha256,
             hidden=len(looked.frame.hidden),
+            **_columns(looked.frame.place),
         )
 
     def _insert_detections(self, frame_id: str, detections: Sequence[Detection]) -> None:
@@ -222,6 +241,21 @@ class RoundStore:
         columns = ", ".join(f'"{column}"' for column in values)
         marks = ", ".join("?" * len(values))
         self._db.conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values.values()))  # noqa: S608 - our own names
+
+
+def _columns(place: Place) -> dict[str, Any]:
+    """A place as the columns of `frame`."""
+    return {
+        "taken_at": _iso(place.taken_at),
+        "time_source": place.time_source,
+        "latitude_deg": place.latitude_deg,
+        "longitude_deg": place.longitude_deg,
+        "accuracy_m": place.accuracy_m,
+        "heading_deg": place.heading_deg,
+        "speed_mps": place.speed_mps,
+        "odometer_m": place.odometer_m,
+        "position_source": place.position_source,
+    }
 
 
 def _track_data(round_id: str, piece: Piece) -> dict[str, Any]:

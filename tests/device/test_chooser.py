@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.chooser import Chooser, Chosen, Missed
+from device.chooser import Ahead, Chooser, Chosen, Missed, Placed, Surplus
 from device.earth import offset
 from device.fix import Fix
 from device.frame import Exposure
@@ -128,15 +128,82 @@ def test_frames_farther_apart_than_the_spacing_serve_one_mark_each_and_the_other
     assert len(missed) == pytest.approx(len(kept), abs=2)
 
 
-def test_in_a_loss_of_fix_nothing_is_called_good():
+def test_in_a_short_loss_the_ring_fills_the_marks_and_nothing_is_called_good():
+    street = Street(lambda t: 12.0, 30.0)
+    _, chosen = drive(street, lost=[(10.0, 13.0)])
+    assert all(isinstance(c, Chosen) for c in chosen)
+    inside = [c for c in chosen if 10.0 < c.exposure.shutter_boot_s < 13.0]
+    assert {c.place.position_source for c in inside} == {"filled"}
+    assert all(abs(d - 4.0) <= 0.5 for d in true_distances(street, chosen))
+
+
+def kept_in_the_end(chosen):
+    """(shutter_boot_s, place) of all that stays: chosen, or kept ahead and then placed."""
+    ahead = {c.number: c.exposure.shutter_boot_s for c in chosen if isinstance(c, Ahead)}
+    kept = [(c.exposure.shutter_boot_s, c.place) for c in chosen if isinstance(c, Chosen)]
+    return sorted(kept + [(ahead[c.number], c.place) for c in chosen if isinstance(c, Placed)], key=lambda each: each[0])
+
+
+def test_in_a_tunnel_exposures_are_kept_ahead_and_every_mark_is_there_afterwards():
+    street = Street(lambda t: 12.0 + math.sin(t / 5.0), 90.0)
+    _, chosen = drive(street, lost=[(20.0, 45.0)])
+    assert not [c for c in chosen if isinstance(c, Missed)]
+    assert all(c.place.position_source == "ahead_of_fix" for c in chosen if isinstance(c, Ahead))
+    kept = kept_in_the_end(chosen)
+    inside = [(t, place) for t, place in kept if 20.0 < t < 45.0]
+    length_m = street.odometer_m(45.0) - street.odometer_m(20.0)
+    assert len(inside) == pytest.approx(length_m / 4.0, rel=0.2)
+    for boot_s, place in inside:
+        assert place.position_source == "filled"
+        assert abs(place.odometer_m - street.odometer_m(boot_s)) <= 0.05 * length_m
+    readings = [place.odometer_m for _, place in kept]
+    assert all(2.0 - 1e-9 <= b - a <= 6.0 for a, b in pairwise(readings))
+    assert {place.position_source for t, place in kept if t > 46.0} == {"between_fixes"}
+
+
+def test_each_exposure_kept_ahead_is_placed_or_removed_once_the_fix_is_back():
+    street = Street(lambda t: 10.0 if t < 25.0 else 5.0, 80.0)
+    _, chosen = drive(street, lost=[(20.0, 50.0)])
+    ahead = [c.number for c in chosen if isinstance(c, Ahead)]
+    settled = [c.number for c in chosen if isinstance(c, Placed | Surplus)]
+    assert sorted(settled) == ahead
+    assert any(isinstance(c, Surplus) for c in chosen)
+
+
+def test_where_the_fix_never_returns_what_was_kept_ahead_says_how_unsure_it_is():
     street = Street(lambda t: 12.0, 60.0)
-    _, chosen = drive(street, lost=[(20.0, 30.0)])
-    inside = [c for c in chosen if isinstance(c, Chosen) and 20.0 < c.exposure.shutter_boot_s < 30.0]
-    assert all(c.place.position_source == "filled" for c in inside)
-    assert {c.reason for c in chosen if isinstance(c, Missed)} == {"no_fix"}
-    after = [c for c in chosen if isinstance(c, Chosen) and c.exposure.shutter_boot_s > 31.0]
-    assert all(c.place.position_source == "between_fixes" for c in after)
-    assert all(abs(d - 4.0) <= 0.5 for d in true_distances(street, after))
+    _, chosen = drive(street, lost=[(20.0, 1e9)])
+    ahead = [c for c in chosen if isinstance(c, Ahead)]
+    assert len(ahead) > 50
+    assert not [c for c in chosen if isinstance(c, Placed | Surplus)]
+    accuracies = [c.place.accuracy_m for c in ahead]
+    assert accuracies == sorted(accuracies)
+    assert accuracies[-1] > 100.0
+
+
+def test_a_car_that_stands_when_the_fix_is_lost_keeps_nothing_ahead():
+    street = Street(lambda t: 10.0 if t < 10.0 else 0.0, 60.0)
+    _, chosen = drive(street, lost=[(20.0, 1e9)])
+    assert not [c for c in chosen if isinstance(c, Ahead)]
+
+
+def test_an_exposure_kept_ahead_that_could_not_be_hidden_is_forgotten():
+    chooser = Chooser(4.0, Ring(longest_s=2.0))
+    for k in range(4):
+        chooser.take_fix(fix_at(float(k), 10.0 * k, 10.0))
+    aheads = []
+    for k in range(200):
+        chooser.ring.push(Exposure(3.0 + k / 30, lambda: PIXELS))
+        while (choice := chooser.choose()) is not None:
+            if isinstance(choice, Ahead):
+                aheads.append(choice)
+                chooser.forget_ahead(choice.number)
+    assert aheads
+    chooser.take_fix(fix_at(10.0, 100.0, 10.0))
+    rest = []
+    while (choice := chooser.choose()) is not None:
+        rest.append(choice)
+    assert not [c for c in rest if isinstance(c, Placed | Surplus)]
 
 
 def test_the_place_is_where_the_shutter_opened_not_where_the_fix_was():
@@ -184,6 +251,7 @@ def test_where_every_exposure_near_a_mark_is_unreadable_the_mark_is_missed_for_t
 def test_whatever_the_car_does_photos_come_in_order_and_never_nearer_than_half_a_spacing(speeds, fps, spacing_m):
     street = Street(lambda t: float(np.interp(t, range(len(speeds)), speeds)), float(len(speeds) - 1), 0.02)
     chooser, chosen = drive(street, fps=fps, spacing_m=spacing_m)
+    assert not [c for c in chosen if not isinstance(c, Chosen | Missed)]
     kept = [c for c in chosen if isinstance(c, Chosen)]
     assert all(a.exposure.shutter_boot_s < b.exposure.shutter_boot_s for a, b in pairwise(kept))
     assert all(b.place.odometer_m - a.place.odometer_m >= spacing_m / 2.0 - 1e-9 for a, b in pairwise(kept))

@@ -34,7 +34,7 @@ def test_the_next_mark_is_one_spacing_after_the_frame_kept_or_the_mark_missed():
     trigger = trigger_at(10.0)
     trigger.served(10.3)
     assert trigger.mark_m == 14.3
-    trigger.missed()
+    trigger.go_on()
     assert trigger.mark_m == 18.3
 
 
