@@ -36,9 +36,9 @@ def bench_line(drive_folder: Path | None, settings: Settings | None = None) -> d
         drive = read_drive(drive_folder)
         wall, worst_s = _run(drive, settings, Path(folder) / "wall", time.perf_counter)
         cpu, _ = _run(drive, settings, Path(folder) / "cpu", time.process_time)
+        height, width = _size(drive)
     frames = wall.spacing.frames
     ours_s = sum(spent for stage, spent in wall.tally.seconds.items() if stage not in NOT_OURS)
-    height, width = _size(drive)
     return {
         "software": version("ronde"),
         "frames": frames,

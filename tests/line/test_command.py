@@ -159,6 +159,14 @@ def test_bench_line_says_what_a_frame_costs(capsys, drawn_drive):
     assert 0.0 < result["invoke_share"] < 1.0
 
 
+def test_bench_line_draws_its_own_drive_where_none_is_given(capsys, monkeypatch):
+    for name, small in (("DRAWN_S", 3.0), ("DRAWN_WIDTH", 320), ("DRAWN_HEIGHT", 240)):
+        monkeypatch.setattr(f"sync.bench.{name}", small)
+    code, out, _ = run(capsys, "bench", "line")
+    assert code == DONE
+    assert "frames of 320x240" in out
+
+
 def test_demo_goes_from_the_camera_to_the_receiver(capsys, tmp_path):
     code, out, _ = run(capsys, "demo", "--out", tmp_path / "demo", "--seconds", "8", "--json")
     assert code == DONE
