@@ -31,6 +31,7 @@ Reason = Literal[
     "late",
     "time_jumped",
     "too_fast",
+    "position_frozen",
     "no_speed",
 ]
 
@@ -48,6 +49,12 @@ NO_PLACE_DEG = 1e-4
 LATE_LIMIT_S = 2.0
 AHEAD_LIMIT_S = 2.0
 """A report that comes so much later or earlier than its time says is old, or its time is wrong."""
+
+FROZEN_SPEED_MPS = 5.0
+FROZEN_M = 0.1
+FROZEN_STEPS = 4.0
+"""A receiver that says such a speed and yet the place of its last fix, to `FROZEN_M`, repeats that place. So much road must lie
+between by its speed that neither a place rounded to 0.2 m nor two reports within a twentieth of a second look like it."""
 
 DEVICE_SILENT_S = 5.0
 """Another device is listened to when the one in use has given no fix for so long."""
@@ -122,7 +129,7 @@ class FixGate:
         doubt = self._doubt(placed, taken_s, arrival_boot_s)
         if doubt is None:
             return placed
-        if not self._streak.add(placed, arrival_boot_s):
+        if doubt == "position_frozen" or not self._streak.add(placed, arrival_boot_s):
             return doubt
         if doubt != "too_fast":
             self._clock.reset()
@@ -145,8 +152,7 @@ class FixGate:
             return "time_jumped"
         if placed.boot_s <= last.boot_s:
             return "time_not_newer"
-        jump_m = distance_m(last.latitude_deg, last.longitude_deg, placed.latitude_deg, placed.longitude_deg)
-        return "too_fast" if jump_m > SPEED_LIMIT_MPS * driven_s + JUMP_SLACK_M else None
+        return _doubt_of_place(last, placed, driven_s)
 
     def _motion(self, placed: Position, arrival_boot_s: float) -> tuple[float, float | None] | None:
         """Speed and course: the receiver's, or from the position before where it never gives a speed; None where unknown."""
@@ -171,6 +177,16 @@ class FixGate:
     def _refuse(self, reason: Reason) -> Reason:
         self._rejected[reason] += 1
         return reason
+
+
+def _doubt_of_place(last: Position, placed: Position, driven_s: float) -> Reason | None:
+    """Whether a car can have come from the last fix to this one, and whether its own speed says that it has left it."""
+    moved_m = distance_m(last.latitude_deg, last.longitude_deg, placed.latitude_deg, placed.longitude_deg)
+    if moved_m > SPEED_LIMIT_MPS * driven_s + JUMP_SLACK_M:
+        return "too_fast"
+    speed_mps = placed.speed_mps or 0.0
+    frozen = speed_mps >= FROZEN_SPEED_MPS and moved_m < FROZEN_M < speed_mps * driven_s / FROZEN_STEPS
+    return "position_frozen" if frozen else None
 
 
 def sound(report: Report, arrival_boot_s: float, built_at: datetime = BUILT_AT) -> Position | Reason:

@@ -3,7 +3,6 @@
 import json
 import math
 import random
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
@@ -128,6 +127,33 @@ def test_fault_4_after_a_frozen_time_the_drive_goes_on_at_once():
     frozen = [(second, tpv(20)) for second in range(21, 80)]
     fixes, _ = drive([*straight(21), *frozen, *[(second, tpv(second)) for second in range(80, 90)]])
     assert len(fixes) == 31
+
+
+@pytest.mark.parametrize("speed", [5.5, 13.9, 40.0])
+def test_fault_4_a_position_frozen_while_the_speed_goes_on_is_no_fix_however_long(speed):
+    held = {key: tpv(9)[key] for key in ("lat", "lon")}
+    messages = straight(10) + [(second, tpv(second, **held, speed=speed)) for second in range(10, 40)]
+    messages += [(second, tpv(second)) for second in range(40, 50)]
+    fixes, gate = drive(messages)
+    assert gate.rejected == {"position_frozen": 30}
+    assert [round(fix.boot_s - fixes[0].boot_s) for fix in fixes] == [*range(10), *range(40, 50)]
+
+
+def test_a_car_that_stands_or_creeps_or_is_reported_ten_times_a_second_is_not_frozen():
+    held = {key: tpv(9)[key] for key in ("lat", "lon")}
+    for speed in (0.0, 0.6, 4.9):
+        assert not drive(straight(10) + [(second, tpv(second, **held, speed=speed)) for second in range(10, 40)])[1].rejected
+
+    def rounded(second, speed):
+        metres = (speed - SPEED_MPS) * second
+        latitude_deg, longitude_deg = offset(tpv(second)["lat"], tpv(second)["lon"], metres * 0.5**0.5, metres * 0.5**0.5)
+        # To 0.0001 of a minute, as receivers with four digits have it.
+        return {"lat": round(latitude_deg * 600_000) / 600_000, "lon": round(longitude_deg * 600_000) / 600_000, "speed": speed}
+
+    for speed in (5.0, 8.0, 13.9):
+        for hertz in (5, 10, 25):
+            seconds = [n / hertz for n in range(20 * hertz)]
+            assert not drive([(second, tpv(second, **rounded(second, speed))) for second in seconds])[1].rejected
 
 
 @pytest.mark.parametrize("times", [2, 3])
@@ -333,7 +359,7 @@ def test_a_faster_report_after_slow_ones_never_turns_the_order():
     gate = FixGate()
     fixes = []
     for n in range(40):
-        report = replace(report_of(tpv(0)), taken_at=STARTED_AT + timedelta(seconds=n / 10))
+        report = report_of(tpv(n / 10))
         outcome = gate.accept(report, BOOT_S + n / 10 + latencies[n])
         fixes += [outcome] if isinstance(outcome, Fix) else []
     assert_ordered(fixes)
