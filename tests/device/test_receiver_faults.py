@@ -153,8 +153,12 @@ def test_fault_4_nothing_is_good_while_the_fix_is_lost_however_it_is_lost(how):
 def test_fault_5_repeated_and_interleaved_reports_change_neither_the_distance_nor_a_frame(plain, extras):
     messages = straight()
     for second, times, other in extras:
-        again = tpv(second, device="/dev/ttyUSB7") if other else tpv(second)
-        messages += [(second + 0.1 * n, again) for n in range(1, times + 1)]
+        if other:
+            # Its own rhythm, and its place three metres off, as two receivers on one roof have it.
+            beside = offset(tpv(second + 0.5)["lat"], HOME[1], 3.0, 0.0)
+            messages.append((second + 0.5, tpv(second + 0.5, device="/dev/ttyUSB7", lat=beside[0], lon=beside[1])))
+        else:
+            messages += [(second + 0.1 * n, tpv(second)) for n in range(1, times + 1)]
     round_ = Round(messages)
     assert round_.chooser.odometer_m == plain.chooser.odometer_m
     assert [shutter for shutter, _ in round_.kept] == [shutter for shutter, _ in plain.kept]
