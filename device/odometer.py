@@ -11,10 +11,11 @@ from datetime import timedelta
 from device.earth import bearing_deg, distance_m, offset, turn_deg
 from device.fix import Fix
 from device.frame import Place
+from device.positions import SPEED_LIMIT_MPS
 
 STANDS_BELOW_MPS = 0.5
-MOVES_ABOVE_MPS = 1.0
-"""Hysteresis of standing still: a parked receiver shows up to 0.6 m/s (docs/facts)."""
+MOVES_ABOVE_MPS = 0.7
+"""Hysteresis of standing still: a parked receiver shows up to 0.6 m/s. More would lose the first metres of a car that creeps."""
 
 LOST_S = 2.5
 """Fixes farther apart than this are a loss: one missing fix of a 1 Hz receiver is not, two are."""
@@ -163,8 +164,10 @@ def blend_deg(start_deg: float | None, end_deg: float | None, share: float) -> f
 
 
 def _across(here: Fix, there: Fix) -> float:
-    """Metres driven across a loss of fix: the straight line, nothing where it is within the fixes' own error."""
+    """Metres driven across a loss of fix: the straight line; nothing where it is within the fixes' own error, or a jump."""
     chord_m = distance_m(here.latitude_deg, here.longitude_deg, there.latitude_deg, there.longitude_deg)
+    if chord_m > SPEED_LIMIT_MPS * (there.boot_s - here.boot_s):
+        return 0.0
     return chord_m if chord_m > max(here.accuracy_m, there.accuracy_m) else 0.0
 
 

@@ -210,7 +210,6 @@ def test_fault_9_single_wild_points_add_no_distance_and_no_frame(plain, wild):
     assert len(round_.kept) >= len(plain.kept) - 6
 
 
-@pytest.mark.xfail(strict=True, reason="the straight line of a jump counts as driven once the new place is believed")
 def test_fault_9_a_receiver_that_began_20_km_away_adds_no_distance_when_it_is_right():
     messages = [(second, tpv(second, **far_away(second)) if second < 10 else message) for second, message in straight()]
     round_ = Round(messages)

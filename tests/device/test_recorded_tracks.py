@@ -109,20 +109,7 @@ def rms(values):
     return math.sqrt(np.mean(np.square(values)))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            "nmea-rtk",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="the road driven between 0.5 and 1 m/s after standing is dropped, the more of it the higher the rate",
-            ),
-        ),
-        "rst39",
-        "quectel-l76k-nmea",
-    ],
-)
+@pytest.mark.parametrize("name", ["nmea-rtk", "rst39", "quectel-l76k-nmea"])
 def test_one_fix_a_second_reads_as_the_full_rate_does(ronde_data, name):
     fixes = fixes_of(ronde_data / "nmea" / f"{name}.log")
     period_s = FULL_RATES[name]
@@ -203,7 +190,6 @@ def test_nothing_that_is_kept_in_a_loss_is_called_good(ronde_data):
     assert {place.position_source for place in inside} == {"filled"}
 
 
-@pytest.mark.xfail(strict=True, reason="the straight line of a jump counts as driven once the new place is believed")
 def test_the_jump_of_471_m_in_munich_moves_nothing(ronde_data):
     reports = munich(ronde_data)
     jump = max(range(1, len(reports)), key=lambda n: _step_m(reports[n - 1], reports[n]))
