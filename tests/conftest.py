@@ -119,6 +119,11 @@ def _nmea_report() -> Callable[..., bytes]:
     return nmea_report
 
 
+@pytest.fixture(name="sentence")
+def _sentence() -> Callable[[str], bytes]:
+    return sentence
+
+
 @pytest.fixture(name="read_nmea")
 def _read_nmea() -> Callable[[Path], list[bytes]]:
     return read_nmea

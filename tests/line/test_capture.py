@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,47 +46,95 @@ def query(state, sql):
         db.close()
 
 
-def test_a_minute_with_a_real_gpsd_and_a_recorded_camera(gpsd, nmea_straight, drawn_drive, tmp_path):
-    host, port = gpsd(nmea_straight(MINUTE_S + 30, 13.9), 1.0)
-    state = tmp_path / "state"
-    config = tmp_path / "ronde.toml"
+def capture_a_minute(gps, drive, tmp_path):
+    """`ronde capture` as a process for a minute from its first fix, ended by SIGTERM; its state folder and its log."""
+    host, port = gps
+    state, config = tmp_path / "state", tmp_path / "ronde.toml"
     config.write_text(
         f'[unit]\nfleet = "cannes"\nname = "car-07"\nstate = "{state}"\n'
         f'[gps]\nhost = "{host}"\nport = {port}\n'
-        f'[camera]\nkind = "recorded"\ndrive = "{drawn_drive}"\nwidth = 640\nheight = 480\n'
+        f'[camera]\nkind = "recorded"\ndrive = "{drive}"\nwidth = 640\nheight = 480\n'
     )
-    run = subprocess.Popen(
-        [sys.executable, "-m", "sync.command", "capture", "--config", str(config)],
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    began = threading.Event()
-    lines = []
-    reader = threading.Thread(target=lambda: [(lines.append(line), "round_began" in line and began.set()) for line in run.stderr])
-    reader.start()
-    assert began.wait(DEADLINE_S), lines
-    threading.Event().wait(MINUTE_S)
-    run.send_signal(signal.SIGTERM)
-    assert run.wait(10) == 0
-    reader.join()
-    run.stderr.close()
+    command = [sys.executable, "-m", "sync.command", "capture", "--config", str(config)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    began, lines = threading.Event(), []
 
+    def read(stream):
+        for line in stream:
+            lines.append(line)
+            if "round_began" in line:
+                began.set()
+
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        reader = threading.Thread(target=read, args=(run.stderr,))
+        reader.start()
+        try:
+            assert began.wait(MINUTE_S), lines
+            threading.Event().wait(MINUTE_S)
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(10) == 0, lines
+        finally:
+            run.kill()
+            reader.join()
+    assert not [line for line in lines if "Traceback" in line]
+    return state, lines
+
+
+def frames_of(state):
+    """The frames' rows, each with its photo checked; the round is closed and the condition says so."""
     ((round_id, started_at, ended_at),) = query(state, "SELECT id, started_at, ended_at FROM round")
     assert round_id == f"{boot_id()[:8]}-1"
     assert started_at < ended_at
     frames = query(state, "SELECT odometer_m, file, sha256, position_source, speed_mps FROM frame ORDER BY odometer_m")
+    for _, file, sha256, _, _ in frames:
+        assert hashlib.sha256((state / file).read_bytes()).hexdigest() == sha256
+    ((told, reasons, counters),) = query(state, "SELECT state, reasons, counters FROM condition WHERE name = 'capture'")
+    assert (told, json.loads(reasons)) == ("waiting", ["stopped"])
+    assert json.loads(counters)["frames"] == len(frames)
+    return frames
+
+
+def test_a_minute_at_50_km_h_with_a_real_gpsd_and_a_recorded_camera(gpsd, nmea_straight, drawn_drive, tmp_path):
+    state, _ = capture_a_minute(gpsd(nmea_straight(MINUTE_S + 30, 13.9), 1.0), drawn_drive, tmp_path)
+    frames = frames_of(state)
     distances = np.diff([frame[0] for frame in frames])
     assert 13.9 * (MINUTE_S - 6) < frames[-1][0] < 13.9 * (MINUTE_S + 6)
     assert np.mean(np.abs(distances - 4.0) <= 0.7 + 0.1) > 0.95  # a frame step is 1.39 m
     assert {frame[3] for frame in frames} == {"between_fixes"}
-    for _, file, sha256, _, speed_mps in frames:
-        assert hashlib.sha256((state / file).read_bytes()).hexdigest() == sha256
-        assert speed_mps == pytest.approx(13.9, abs=0.2)
-    ((told, reasons, counters),) = query(state, "SELECT state, reasons, counters FROM condition WHERE name = 'capture'")
-    assert (told, json.loads(reasons)) == ("waiting", ["stopped"])
-    assert json.loads(counters)["frames"] == len(frames)
-    assert not [line for line in lines if "Traceback" in line]
+    assert {round(frame[4], 1) for frame in frames} == {13.9}
+
+
+def of_today(log, sentence):
+    """A recorded log second by second, as if it were received now: gpsd and ronde believe no date of 2007."""
+    began, first = datetime.now(timezone.utc).replace(microsecond=0), None
+    second = []
+    for line in log:
+        fields = line.decode("ascii", "replace").partition("*")[0].lstrip("$").split(",")
+        if fields[0] not in ("GPGGA", "GPRMC", "GPGSA"):
+            continue
+        if fields[0] != "GPGSA":
+            at = timedelta(hours=int(fields[1][:2]), minutes=int(fields[1][2:4]), seconds=float(fields[1][4:]))
+            first = at if first is None else first
+            moment = began + at - first
+            fields[1] = f"{moment:%H%M%S}.{moment.microsecond // 1000:03d}"
+        if fields[0] == "GPRMC":
+            fields[9] = f"{moment:%d%m%y}"
+        second.append(sentence(",".join(fields)))
+        if fields[0] == "GPRMC":
+            yield b"".join(second)
+            second = []
+
+
+def test_a_minute_with_a_real_gpsd_and_a_receivers_own_log(gpsd, read_nmea, sentence, ronde_data, drawn_drive, tmp_path):
+    """haicom-305N: slow movement between houses, speeds that jump to 0 and back, lost fixes, skipped seconds."""
+    log = of_today(read_nmea(ronde_data / "nmea" / "haicom-305N.log"), sentence)
+    state, lines = capture_a_minute(gpsd(log, 1.0), drawn_drive, tmp_path)
+    frames = frames_of(state)
+    assert 10 <= len(frames) <= 60
+    assert 40.0 < frames[-1][0] < 200.0  # 74 s at about 2 m/s
+    assert all(b[0] - a[0] >= 2.0 - 1e-6 for a, b in pairwise(frames))
+    assert {frame[3] for frame in frames} <= {"between_fixes", "filled", "ahead_of_fix"}
+    assert [line for line in lines if "state_changed" in line]
 
 
 class Source:
