@@ -12,60 +12,17 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal
 
 from device.ahead import Outlook
+from device.choice import Ahead, Choice, Chosen, Missed, MissReason, Placed, Surplus
 from device.fix import Fix
-from device.frame import Exposure, Place
+from device.frame import Exposure
 from device.odometer import Odometer, Stretch
 from device.ring import Ring
 from device.trigger import Miss, Trigger
 
 STALLED_S = 2.0
 """How long the choice waits for exposures of a moment that the road already covers; then it goes on without them."""
-
-MissReason = Literal["no_frame", "no_fix", "frame_unreadable"]
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """No photo can be had at this mark, and why."""
-
-    odometer_m: float
-    reason: MissReason
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chosen:
-    """The exposure that serves the mark at `mark_m`, and its place."""
-
-    exposure: Exposure
-    place: Place
-    mark_m: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ahead:
-    """An exposure to keep before its place is known; `place` is predicted, `number` names it later."""
-
-    number: int
-    exposure: Exposure
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The exposure kept ahead under this number serves a mark, and this is its place."""
-
-    number: int
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Surplus:
-    """The exposure kept ahead under this number serves no mark: it is to be removed."""
-
-    number: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,9 +37,6 @@ class _Waiting:
     @property
     def odometer_m(self) -> float:
         return self.stretch.odometer_at(self.shutter_boot_s)
-
-
-Choice = Chosen | Missed | Ahead | Placed | Surplus
 
 
 class Chooser:

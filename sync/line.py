@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from device.chooser import Ahead, Chooser, Chosen, Missed, Placed, Surplus
+from device.choice import Ahead, Chosen, Missed, Placed, Surplus
+from device.chooser import Chooser
 from device.fix import Fix
 from device.frame import Exposure, Frame, FrameUnreadable, Pixels, Place
 from device.spacing import Gap, Spacing

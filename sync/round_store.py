@@ -21,9 +21,10 @@ from inference.finding import Finding, findings_of
 from inference.look import Looked
 from provisioning.settings import Backend, Unit
 from sync.database import transaction
-from sync.event import Event, event_id, finding_data, gap_data, iso, track_data
+from sync.event import Event, event_id, finding_data, iso
 from sync.outbox import Outbox
 from sync.photo import write_photo
+from sync.rows import detection_columns, finding_columns, insert, iso_or_none, place_columns, track_event_data
 from sync.track import Piece
 
 Timed = Callable[[str], AbstractContextManager[None]]
@@ -64,7 +65,7 @@ class RoundStore:
         with transaction(self._db):
             self._db.conn.execute(
                 "INSERT OR IGNORE INTO round (id, started_at, software, models, settings) VALUES (?, ?, ?, ?, ?)",
-                [self._round_id, _iso(started_at), software, _json(models), _json(settings)],
+                [self._round_id, iso_or_none(started_at), software, _json(models), _json(settings)],
             )
 
     def keep(self, looked: Looked, timed: Timed) -> Kept:
@@ -100,7 +101,7 @@ class RoundStore:
             )
         ]
         findings = self._findings_of(frame_id, detections, place)
-        columns = _columns(place)
+        columns = place_columns(place)
         with transaction(self._db):
             self._db.conn.execute(
                 f"UPDATE frame SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - our own names
@@ -148,12 +149,12 @@ class RoundStore:
                 ],
             ).rowcount
             if stored:
-                self._tell("track", piece.n, piece.ended_at, _track_data(self._round_id, piece))
+                self._tell("track", piece.n, piece.ended_at, track_event_data(self._round_id, piece))
 
     def end(self, ended_at: datetime | None) -> None:
         """Close the round."""
         with transaction(self._db):
-            self._db.conn.execute("UPDATE round SET ended_at = ? WHERE id = ?", [_iso(ended_at), self._round_id])
+            self._db.conn.execute("UPDATE round SET ended_at = ? WHERE id = ?", [iso_or_none(ended_at), self._round_id])
 
     def _next_frame_id(self) -> str:
         self._frames += 1
@@ -167,7 +168,8 @@ class RoundStore:
             sha256 = write_photo(self._state / file, looked.frame)
         with timed("database"), transaction(self._db):
             self._insert_frame(frame_id, looked, file, sha256)
-            self._insert_detections(frame_id, looked.detections)
+            for detection in looked.detections:
+                insert(self._db, "detection", frame_id=frame_id, **detection_columns(detection))
             for finding in findings:
                 self._insert_finding(finding, looked.frame.place, sha256)
 
@@ -183,7 +185,8 @@ class RoundStore:
         return self._db.conn.execute(query, [key]).fetchone() is not None
 
     def _insert_frame(self, frame_id: str, looked: Looked, file: str, sha256: str) -> None:
-        self._insert(
+        insert(
+            self._db,
             "frame",
             id=frame_id,
             round_id=self._round_id,
@@ -191,39 +194,11 @@ class RoundStore:
             file=file,
             sha256=sha256,
             hidden=len(looked.frame.hidden),
-            **_columns(looked.frame.place),
+            **place_columns(looked.frame.place),
         )
-
-    def _insert_detections(self, frame_id: str, detections: Sequence[Detection]) -> None:
-        for detection in detections:
-            left, top, right, bottom = detection.box
-            self._insert(
-                "detection",
-                frame_id=frame_id,
-                label=detection.label,
-                score=detection.score,
-                left=left,
-                top=top,
-                right=right,
-                bottom=bottom,
-            )
 
     def _insert_finding(self, finding: Finding, camera: Place, photo_sha256: str) -> None:
-        self._insert(
-            "finding",
-            id=finding.id,
-            round_id=finding.round_id,
-            label=finding.label,
-            score=finding.score,
-            latitude_deg=finding.latitude_deg,
-            longitude_deg=finding.longitude_deg,
-            uncertainty_m=finding.uncertainty_m,
-            frames=finding.frames,
-            best_frame_id=finding.best_frame_id,
-            seen_at=_iso(finding.seen_at),
-            area_m2=finding.area_m2,
-            severity=finding.severity,
-        )
+        insert(self._db, "finding", **finding_columns(finding))
         number = int(finding.id.rsplit("-f", 1)[1])
         self._tell("finding", number, finding.seen_at, finding_data(finding, camera, photo_sha256))
 
@@ -236,43 +211,6 @@ class RoundStore:
             raise ValueError(f"the {stream} event {n} has no time yet")
         event = Event(unit, stream, event_id(unit, stream, self._round_id, n), time, data)
         self._outbox.put(event, self._recipients.backends)
-
-    def _insert(self, table: str, **values: Any) -> None:
-        columns = ", ".join(f'"{column}"' for column in values)
-        marks = ", ".join("?" * len(values))
-        self._db.conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values.values()))  # noqa: S608 - our own names
-
-
-def _columns(place: Place) -> dict[str, Any]:
-    """A place as the columns of `frame`."""
-    return {
-        "taken_at": _iso(place.taken_at),
-        "time_source": place.time_source,
-        "latitude_deg": place.latitude_deg,
-        "longitude_deg": place.longitude_deg,
-        "accuracy_m": place.accuracy_m,
-        "heading_deg": place.heading_deg,
-        "speed_mps": place.speed_mps,
-        "odometer_m": place.odometer_m,
-        "position_source": place.position_source,
-    }
-
-
-def _track_data(round_id: str, piece: Piece) -> dict[str, Any]:
-    return track_data(
-        round_id,
-        piece.points,
-        from_at=piece.started_at,
-        to_at=piece.ended_at,
-        length_m=piece.end_m - piece.start_m,
-        frames=piece.frames,
-        filled_m=piece.filled_m,
-        gaps=[gap_data(gap.odometer_m, gap.length_m, gap.reason) for gap in piece.gaps],
-    )
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return iso(moment) if moment is not None else None
 
 
 def _json(value: Mapping[str, Any]) -> str:

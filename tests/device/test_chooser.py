@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.chooser import Ahead, Chooser, Chosen, Missed, Placed, Surplus
+from device.choice import Ahead, Chosen, Missed, Placed, Surplus
+from device.chooser import Chooser
 from device.earth import offset
 from device.fix import Fix
 from device.frame import Exposure
