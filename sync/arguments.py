@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.settings import DEFAULT_FILE
+from sync.bench_spacing import SECONDS, SEEDS
 
 EXIT_CODES = "exit codes: 0 done; 1 a fault of ronde's; 2 wrong use or wrong configuration; 3 something is still undone"
 
@@ -39,7 +40,7 @@ def _add(commands: Any, name: str, does: str) -> argparse.ArgumentParser:
     return command
 
 
-def _add_config(command: argparse.ArgumentParser, default: Path | None) -> None:
+def _add_config(command: argparse._ActionsContainer, default: Path | None) -> None:
     command.add_argument(
         "--config", type=Path, default=default, metavar="FILE", help=f"configuration (default: {default or 'none'})"
     )
@@ -71,6 +72,9 @@ def _add_replay(commands: Any) -> None:
     command.add_argument("drive", type=Path, metavar="DRIVE", help="folder of a recorded drive, or of geotagged JPEGs")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write into; holds one drive")
     command.add_argument("--realtime", action="store_true", help="as fast as it was driven, not as fast as it goes")
+    command.add_argument(
+        "--plot", type=Path, metavar="FILE.svg", help="draw the distances between photos and the road; needs the extra [plot]"
+    )
     _add_config(command, None)
     _add_json(command)
 
@@ -142,9 +146,18 @@ def _add_bench(commands: Any) -> None:
     command = _add(
         commands,
         "bench",
-        "The numbers that ronde is judged by, each by name. Reads a drive, or draws one; writes nothing that stays.",
+        "The numbers that ronde is judged by, each by name. Reads a drive, or draws or simulates one; writes nothing that stays.",
     )
-    command.add_argument("name", choices=["line"], help="line: frames/s, CPU per frame by stage, share spent inside invoke()")
-    command.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
-    _add_config(command, None)
+    command.add_argument(
+        "name",
+        choices=["line", "spacing"],
+        help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
+        "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed",
+    )
+    line = command.add_argument_group("line")
+    line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
+    _add_config(line, None)
+    spacing = command.add_argument_group("spacing")
+    spacing.add_argument("--seconds", type=float, metavar="S", help=f"length of each simulated drive (default: {SECONDS:g})")
+    spacing.add_argument("--seeds", type=int, metavar="N", help=f"how many drives of each case (default: {SEEDS})")
     _add_json(command)

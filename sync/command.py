@@ -16,13 +16,14 @@ from inference.manifest import ModelRefused
 from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.table import SettingsError
-from sync import bench, demo
+from sync import bench, bench_spacing, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.database import DatabaseRefused
 from sync.delivery import deliver_once, run_sync
 from sync.doctor import check_unit
 from sync.export import ExportRefused, export_findings, export_tracks
+from sync.plot import PlotRefused, check_plot, plot_round
 from sync.receiver import ReceiverRefused, run_receiver
 from sync.replay import ReplayRefused, replay
 from sync.report import in_words
@@ -32,10 +33,12 @@ DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
 
 REFUSED = (
     AlreadyRunning,
+    bench_spacing.BenchRefused,
     DatabaseRefused,
     DriveRefused,
     ExportRefused,
     ModelRefused,
+    PlotRefused,
     ReceiverRefused,
     ReplayRefused,
     SettingsError,
@@ -68,8 +71,12 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _replay(args: argparse.Namespace) -> int:
     settings = read_settings(args.config) if args.config else None
+    if args.plot is not None:
+        check_plot(args.plot)
     with _bar("replay") as progress:
         report = replay(args.drive, args.out, settings, realtime=args.realtime, progress=progress)
+    if args.plot is not None:
+        plot_round(args.out / "ronde.db", report, args.plot)
     print(json.dumps(report) if args.json else in_words(report))
     return DONE
 
@@ -117,9 +124,29 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
+    if args.name == "spacing":
+        return _bench_spacing(args)
+    _only(args, "spacing", "seconds", "seeds")
     result = bench.bench_line(args.drive, read_settings(args.config) if args.config else None)
     print(json.dumps(result) if args.json else bench.in_words(result))
     return DONE
+
+
+def _bench_spacing(args: argparse.Namespace) -> int:
+    _only(args, "line", "drive", "config")
+    seconds = bench_spacing.SECONDS if args.seconds is None else args.seconds
+    seeds = bench_spacing.SEEDS if args.seeds is None else args.seeds
+    with _bar("bench spacing") as progress:
+        result = bench_spacing.bench_spacing(seconds, seeds, progress)
+    print(json.dumps(result) if args.json else bench_spacing.in_words(result))
+    return UNDONE if result["goals_missed"] else DONE
+
+
+def _only(args: argparse.Namespace, name: str, *options: str) -> None:
+    """Refuse options that belong to the bench of this name, not to the one that is asked for."""
+    for option in options:
+        if getattr(args, option) is not None:
+            raise bench_spacing.BenchRefused(f"--{option} belongs to bench {name}, not to bench {args.name}")
 
 
 def _until_told() -> threading.Event:
