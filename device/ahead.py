@@ -11,11 +11,14 @@ from datetime import timedelta
 
 from device.earth import offset
 from device.frame import Exposure, Place
-from device.odometer import LOST_S, Knot
+from device.odometer import Knot
 from device.ring import Ring
 
 STEP_SHARE = 2.0 / 3.0
 """Of a spacing: between two exposures that are kept ahead."""
+
+OVERDUE_S = 1.5
+"""A fix of a 1 Hz receiver that has not come by then, latency included, is missing. What the ring still holds waits for it."""
 
 LONGEST_S = 300.0
 """After so long without a fix nothing is kept any more: the longest tunnel of a town is driven in less."""
@@ -39,7 +42,7 @@ class Outlook:
         """The exposure to keep ahead of the fix, if one is due, and its predicted place; `mark_m` is the mark now waiting."""
         newest_s = ring.newest_s
         since_s = 0.0 if newest_s is None else newest_s - knot.fix.boot_s
-        if newest_s is None or knot.standing or not LOST_S < since_s <= LONGEST_S:
+        if newest_s is None or knot.standing or not OVERDUE_S < since_s <= LONGEST_S:
             return None
         exposures = [exposure for exposure in ring.until(newest_s) if exposure.shutter_boot_s > knot.fix.boot_s]
         readings_m = [predicted_m(knot, exposure.shutter_boot_s) for exposure in exposures]

@@ -128,9 +128,9 @@ class Chooser:
     def _look_ahead(self) -> Ahead | None:
         """Keep an exposure beyond the last fix before the ring loses it."""
         knot = self._odometer.knot
-        if knot is None or self._ended or (self._road and self._trigger.mark_m <= self.odometer_m):
+        if knot is None or self._ended:
             return None
-        due = self._outlook.choose(knot, self.ring, self._trigger.mark_m)
+        due = self._outlook.choose(knot, self.ring, max(self._trigger.mark_m, knot.odometer_m))
         if due is None:
             return None
         exposure, place = due

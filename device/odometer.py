@@ -20,8 +20,11 @@ MOVES_ABOVE_MPS = 0.7
 LOST_S = 2.5
 """Fixes farther apart than this are a loss: one missing fix of a 1 Hz receiver is not, two are."""
 
-FILL_SHARE = 0.1
-"""What a filled place is unsure of, per metre of road to the nearer fix, besides the fix's own accuracy."""
+FILL_SHARE = 0.055
+"""What a filled place is unsure of, per metre of road to the nearer fix, besides the fix's own accuracy: an uneven speed."""
+
+STOP_SHARE = 0.34
+"""And of the road on which it may be if the car stopped in the loss. Both fitted with `ronde bench spacing`."""
 
 CHORD_LIMIT_DEG = 60.0
 """A course farther than this off the straight line between two fixes is noise or a reversal: the straight line is used."""
@@ -86,7 +89,7 @@ class Stretch:
         latitude_deg, longitude_deg = self._position_at(share)
         accuracy_m = max(self.start.fix.accuracy_m, self.end.fix.accuracy_m)
         if self.lost:
-            accuracy_m += FILL_SHARE * self.length_m * min(share, 1.0 - share)
+            accuracy_m = math.hypot(accuracy_m, self._unsure_m(boot_s, share))
         u = (boot_s - self.start.fix.boot_s) / self.seconds
         return Place(
             latitude_deg=latitude_deg,
@@ -100,6 +103,18 @@ class Stretch:
             time_source="gnss",
         )
 
+    def _unsure_m(self, boot_s: float, share: float) -> float:
+        """How far a filled place may be off along the road, in metres, as a radius that holds 95 %.
+
+        The car drove at most as fast as the faster end. So at this moment it lay between two readings, and a stop anywhere in the
+        loss puts it anywhere between them. Steady driving is unsure of a share of the way to the nearer fix.
+        """
+        fastest_mps = max(self.start.speed_mps, self.end.speed_mps)
+        most_m = min(self.length_m, fastest_mps * (boot_s - self.start.fix.boot_s))
+        least_m = max(0.0, self.length_m - fastest_mps * (self.end.fix.boot_s - boot_s))
+        uneven_m = FILL_SHARE * self.length_m * min(share, 1.0 - share)
+        return math.hypot(uneven_m, STOP_SHARE * max(0.0, most_m - least_m))
+
     def _position_at(self, share: float) -> tuple[float, float]:
         """Latitude and longitude at a share of the length: along the curve that leaves and arrives on the courses.
 
@@ -110,7 +125,7 @@ class Stretch:
         bearing = bearing_deg(here.latitude_deg, here.longitude_deg, there.latitude_deg, there.longitude_deg)
         chord = _along(bearing, chord_m)
         tangents = [
-            _along(course, chord_m) if _near(course, bearing) and not self.lost else chord
+            _along(course, chord_m) if _near(course, bearing) else chord
             for course in (self.start.heading_deg, self.end.heading_deg)
         ]
         u = share

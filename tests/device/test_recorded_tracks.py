@@ -177,7 +177,7 @@ def test_a_loss_of_fix_is_filled_and_least_sure_in_the_middle(ronde_data, name, 
     assert accuracies[widest:] == sorted(accuracies[widest:], reverse=True)
     middle_m = stretch.start.odometer_m + stretch.length_m / 2.0
     assert abs(odometers[widest] - middle_m) < stretch.length_m / 5.0
-    assert accuracies[widest] > max(fix.accuracy_m for fix in ends) + stretch.length_m / 50.0
+    assert accuracies[widest] > math.hypot(max(fix.accuracy_m for fix in ends), stretch.length_m / 50.0)
 
 
 def test_nothing_that_is_kept_in_a_loss_is_called_good(ronde_data):
