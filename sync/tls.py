@@ -1,17 +1,13 @@
 """TLS as every connection to a broker uses it: there is no switch to weaken it."""
 
-import re
 import ssl
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+
+from cryptography import x509
 
 from sync.refusal import BrokerRefused
-
-PEM: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-
-VALIDITY: Final = re.compile(rb"\x30.(?:\x17\x0d(\d{12}Z)|\x18\x0f(\d{14}Z))(?:\x17\x0d(\d{12}Z)|\x18\x0f(\d{14}Z))", re.DOTALL)
-"""The field `validity` of a DER certificate: two times in one of two forms (RFC 5280, 4.1.2.5)."""
 
 
 class _Socket(ssl.SSLSocket):
@@ -48,20 +44,10 @@ def context(ca: Path, cert: Path, key: Path) -> ssl.SSLContext:
 def validity(cert: Path) -> tuple[datetime, datetime] | None:
     """From when and to when the first certificate in a PEM file is valid; None where that cannot be read."""
     try:
-        der = ssl.PEM_cert_to_DER_cert(PEM.findall(cert.read_text(encoding="ascii"))[0])
-    except (OSError, ValueError, IndexError):
+        certificate = x509.load_pem_x509_certificate(cert.read_bytes())
+    except (OSError, ValueError):
         return None
-    found = VALIDITY.search(der)
-    if not found:
-        return None
-    begins, ends = (found[1] or found[2]).decode(), (found[3] or found[4]).decode()
-    return _moment(begins), _moment(ends)
-
-
-def _moment(text: str) -> datetime:
-    if len(text) == 13:  # two digits of the year: 1950 to 2049
-        text = ("19" if text >= "5" else "20") + text
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def _read(file: Path, what: str, load: Any) -> None:

@@ -8,8 +8,6 @@ from sync.answer import answer_of
 from sync.refusal import BrokerRefused, broken, out_of_date, refused
 from sync.tls import context, validity
 
-NOW = datetime.now(timezone.utc)
-
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
@@ -47,18 +45,18 @@ def test_alerts_after_the_handshake_are_understood(text, end):
 
 
 def test_the_dates_of_a_certificate_are_read(authority, tmp_path):
-    made = authority(tmp_path)
+    made, now = authority(tmp_path), datetime.now(timezone.utc)
     for days, word in (((-2, -1), "has expired"), ((1, 2), "is not yet valid"), ((-1, 1), None), ((-1, 365 * 40), None)):
         certificate, _ = made.issue("cannes/car-07", "unit", days=days)
         begins, ends = validity(certificate)
-        assert abs(begins - NOW - timedelta(days=days[0])) < timedelta(minutes=5)
-        assert abs(ends - NOW - timedelta(days=days[1])) < timedelta(minutes=5)
-        reason = out_of_date((begins, ends), NOW)
+        assert abs(begins - now - timedelta(days=days[0])) < timedelta(minutes=5)
+        assert abs(ends - now - timedelta(days=days[1])) < timedelta(minutes=5)
+        reason = out_of_date((begins, ends), now)
         assert reason is None if word is None else word in reason
     (tmp_path / "none.pem").write_text("no certificate")
     assert validity(tmp_path / "none.pem") is None
     assert validity(tmp_path / "missing.pem") is None
-    assert out_of_date(None, NOW) is None
+    assert out_of_date(None, now) is None
 
 
 def test_tls_is_never_weak(authority, tmp_path):
