@@ -49,15 +49,6 @@ def bearing_deg(from_latitude_deg: float, from_longitude_deg: float, to_latitude
     return math.degrees(math.atan2(east_m, north_m)) % 360.0 % 360.0
 
 
-def between(
-    from_latitude_deg: float, from_longitude_deg: float, to_latitude_deg: float, to_longitude_deg: float, share: float
-) -> tuple[float, float]:
-    """The position at `share` (0 to 1) of the straight way from the first position to the second; for neighbours only."""
-    d_longitude = turn_deg(to_longitude_deg - from_longitude_deg)
-    latitude_deg = from_latitude_deg + share * (to_latitude_deg - from_latitude_deg)
-    return latitude_deg, turn_deg(from_longitude_deg + share * d_longitude)
-
-
 def turn_deg(angle_deg: float) -> float:
     """The same angle from -180 up to, but without, 180: a turn to the right is positive."""
     if -180.0 <= angle_deg < 180.0:

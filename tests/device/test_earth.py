@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.earth import bearing_deg, between, distance_m, east_north_m, offset, turn_deg
+from device.earth import bearing_deg, distance_m, east_north_m, offset, turn_deg
 
 STREETS = st.tuples(st.floats(-75, 75), st.floats(-180, 179.999))
 METRES = st.floats(-2000, 2000)
@@ -35,7 +35,6 @@ def test_far_apart_it_is_a_great_circle():
 def test_the_antimeridian_is_no_wall():
     assert distance_m(-17, 179.9995, -17, -179.9995) == pytest.approx(106.5, abs=0.2)
     assert bearing_deg(-17, 179.9995, -17, -179.9995) == pytest.approx(90, abs=0.01)
-    assert between(-17, 179.9995, -17, -179.9995, 0.75) == pytest.approx((-17, -179.99975))
 
 
 @pytest.mark.parametrize(("east_m", "north_m", "bearing"), [(0, 9, 0), (9, 9, 45), (9, 0, 90), (0, -9, 180), (-9, 0, 270)])
@@ -50,14 +49,6 @@ def test_an_offset_is_undone_by_measuring_it(street, east_m, north_m):
     assert east_north_m(*street, *there) == pytest.approx((east_m, north_m), abs=0.02)
     assert distance_m(*street, *there) == pytest.approx(math.hypot(east_m, north_m), abs=0.02)
     assert 0 <= bearing_deg(*street, *there) < 360
-
-
-@given(STREETS, METRES, METRES, st.floats(0, 1))
-def test_a_share_of_the_way_is_that_share_of_the_distance(street, east_m, north_m, share):
-    there = offset(*street, east_m, north_m)
-    part = between(*street, *there, share)
-    # A degree of longitude shrinks on the way north, by centimetres over two kilometres near a pole.
-    assert distance_m(*street, *part) == pytest.approx(share * distance_m(*street, *there), abs=1.5)
 
 
 @given(st.floats(-1e6, 1e6))
