@@ -21,6 +21,11 @@ class Backoff:
         self._random = random
         self._limit_s = first_s
 
+    @property
+    def limit_s(self) -> float:
+        """The longest that the next wait can be."""
+        return self._limit_s
+
     def next_s(self) -> float:
         """The seconds to wait now; the limit of the wait after it is twice as long."""
         wait_s = self._limit_s * self._random()
