@@ -9,7 +9,7 @@ from provisioning import settings as configured
 from provisioning.table import SettingsError
 
 STALL_S = 2.0
-"""Seconds without an exposure after which a camera counts as stalled (docs/facts: a stall is silent)."""
+"""Seconds without an exposure after which a camera counts as stalled: libcamera just blocks, without an error."""
 
 
 class CameraStalled(Exception):

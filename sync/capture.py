@@ -16,7 +16,7 @@ from importlib.metadata import version
 from sqlite_utils import Database
 
 from device.boot import boot_id, now_s
-from device.camera import Camera, CameraStalled, camera_of
+from device.camera import STALL_S, Camera, CameraStalled, camera_of
 from device.chooser import Chooser
 from device.fix import Fix, FixSource
 from device.frame import Exposure
@@ -105,6 +105,7 @@ class Capture:
 
     def step(self) -> Outcome:
         """Take the fixes that have come, look at one frame, and once a second see whether all is well."""
+        self._reader.check()
         while not self._reader.fixes.empty():
             self._take_fix(self._reader.fixes.get())
         stepped = self._line.step() if self._line is not None else Step.IDLE
@@ -161,7 +162,7 @@ class Capture:
             self._camera.close()
             self._start_camera()
         else:
-            if self._ring.newest_s is not None and now_s() - self._ring.newest_s < FIX_STALE_S:
+            if self._ring.newest_s is not None and now_s() - self._ring.newest_s < STALL_S:
                 self._camera_reason, self._stalls = None, 0
 
     def _count_stall(self, error: CameraStalled) -> None:

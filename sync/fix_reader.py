@@ -22,6 +22,7 @@ class FixReader:
     def __init__(self, source: FixSource, stop: threading.Event) -> None:
         self.fixes: queue.SimpleQueue[Fix] = queue.SimpleQueue()
         self.lost: str | None = None
+        self._error: BaseException | None = None
         self._source = source
         self._stop = stop
         self._backoff = Backoff(longest_s=LONGEST_S)
@@ -31,7 +32,19 @@ class FixReader:
         """Begin."""
         self._thread.start()
 
+    def check(self) -> None:
+        """Raise what ended the thread, if something did: a bug, which must end the process too."""
+        if self._error is not None:
+            raise self._error
+
     def _run(self) -> None:
+        try:
+            self._read()
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def _read(self) -> None:
         while not self._stop.is_set():
             try:
                 fix = self._source.next_fix(WAIT_S)

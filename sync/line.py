@@ -136,14 +136,12 @@ class Line:
         pixels = self._read(ahead.exposure)
         looked = None if pixels is None else self._look_at(pixels, ahead.exposure, ahead.place)
         if looked is None:
-            self.chooser.forget_ahead(ahead.number)
-            return Step.SKIPPED
+            return self._pass_over(ahead, "frame_unreadable" if pixels is None else "hiding_failed")
         try:
             frame_id = self._store.keep_ahead(looked, self.tally.timed)
         except PhotoNotWritten as error:
             log.error("photo_not_written", reason=str(error))
-            self.chooser.forget_ahead(ahead.number)
-            return Step.SKIPPED
+            return self._pass_over(ahead, "disk")
         self._ahead[ahead.number] = Remembered.of(frame_id, looked)
         return Step.KEPT
 
@@ -190,6 +188,11 @@ class Line:
         if gap is not None:
             self._store.put_gap(gap)
             self._track.gap(gap)
+
+    def _pass_over(self, ahead: Ahead, reason: str) -> Step:
+        self.chooser.forget_ahead(ahead.number)
+        self.tally.dropped[reason] += 1
+        return Step.SKIPPED
 
     def _lose(self, reason: str) -> Step:
         self.spacing.missed(reason)

@@ -1,5 +1,6 @@
 """The round on the unit: a real gpsd and a camera feed the line; faults of either are seen, told and survived."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -308,3 +309,16 @@ def test_rounds_of_one_boot_are_counted(tmp_path):
             db.conn.execute("INSERT INTO round (id, software, models, settings) VALUES (?, '', '', '')", [round_id])
     assert next_round_id(db, "f" * 32) == "ffffffff-1"
     db.close()
+
+
+def test_a_bug_in_the_reader_of_fixes_ends_the_process(unit):
+    capture, source, _, _ = unit
+
+    def broken(_timeout_s):
+        raise ZeroDivisionError("a bug")
+
+    source.next_fix = broken
+    with contextlib.suppress(ZeroDivisionError):
+        capture._reader._run()
+    with pytest.raises(ZeroDivisionError):
+        capture.step()
