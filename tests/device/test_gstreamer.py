@@ -38,29 +38,6 @@ def _gstreamer():
         pytest.skip(f"no {missing}: apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good")
 
 
-class Roll:
-    """The exposures that were delivered with the moment of each, and a way to wait for more."""
-
-    def __init__(self):
-        self.came = []
-        self._more = threading.Condition()
-
-    def take(self, exposure):
-        with self._more:
-            self.came.append((now_s(), exposure))
-            self._more.notify_all()
-
-    def wait_for(self, count):
-        with self._more:
-            assert self._more.wait_for(lambda: len(self.came) >= count, LIMIT_S), f"only {len(self.came)} came"
-        return self.came
-
-
-@pytest.fixture
-def roll():
-    return Roll()
-
-
 @pytest.fixture
 def opened(_gstreamer, roll):
     """Start a camera on a source; all are closed at the end."""

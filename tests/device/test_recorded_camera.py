@@ -1,4 +1,3 @@
-import threading
 from functools import partial
 
 import numpy as np
@@ -14,29 +13,6 @@ LIMIT_S = 5.0
 
 STEPS_S = (7.0, 7.04, 7.05, 7.12)
 """Times on the recording's own axis."""
-
-
-class Roll:
-    """The exposures that were delivered with the moment of each, and a way to wait for more."""
-
-    def __init__(self):
-        self.came = []
-        self._more = threading.Condition()
-
-    def take(self, exposure):
-        with self._more:
-            self.came.append((now_s(), exposure))
-            self._more.notify_all()
-
-    def wait_for(self, count):
-        with self._more:
-            assert self._more.wait_for(lambda: len(self.came) >= count, LIMIT_S), f"only {len(self.came)} came"
-        return self.came
-
-
-@pytest.fixture
-def roll():
-    return Roll()
 
 
 @pytest.fixture
