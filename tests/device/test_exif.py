@@ -1,4 +1,4 @@
-"""Place and time of a geotagged photo: docs/faults 26."""
+"""Place and time of a geotagged photo: docs/faults.md, 26."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""Which of the receiver's reports are fixes: docs/faults 3 to 6, 8 and 9."""
+"""Which of the receiver's reports are fixes: docs/faults.md, 3 to 6, 8 and 9."""
 
 import json
 import math

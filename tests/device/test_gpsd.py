@@ -1,4 +1,4 @@
-"""Fixes from gpsd: a real one on recorded and simulated receivers, and servers that misbehave (docs/faults 7)."""
+"""Fixes from gpsd: a real one on recorded and simulated receivers, and servers that misbehave (docs/faults.md, 7)."""
 
 import contextlib
 import json

@@ -16,7 +16,7 @@ LIMIT_S = 5.0
 """Deadline of a wait; reached only where the test fails."""
 
 REOPENED_S = 10.0
-"""docs/faults 1: a stalled camera is back within this."""
+"""docs/faults.md, 1: a stalled camera is back within this."""
 
 
 def _load(file: Path, name: str) -> ModuleType:

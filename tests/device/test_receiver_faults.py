@@ -1,4 +1,4 @@
-"""What a lying receiver does to the photos: docs/faults 3 to 6, 8 and 9, from gpsd's report to the frame that is kept."""
+"""What a lying receiver does to the photos: docs/faults.md, 3 to 6, 8 and 9, from gpsd's report to the frame that is kept."""
 
 import math
 import random
