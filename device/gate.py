@@ -1,8 +1,8 @@
 """Which of the receiver's reports are fixes. Pure: no clock inside; the moment of arrival is passed in.
 
 A receiver lies in many ways: the position of before while it sees nothing, 0, 0, a date of 1024 weeks ago, a jump of 20 km and
-back, everything twice (docs/faults.md, 3 to 9). What is refused is counted under its reason. A doubt about time or place is not for
-ever: a few reports that agree with one another are believed (`Streak`).
+back, everything twice (docs/faults.md, 3 to 9). What is refused is counted under its reason. A doubt about time or place is not
+for ever: a few reports that agree with one another are believed (`Streak`).
 """
 
 from collections import Counter
