@@ -27,8 +27,13 @@ def answer_of(payload: bytes) -> Answer | None:
         return None
     if not isinstance(refused, list) or not all(_is_refusal(each) for each in refused):
         return None
-    return Answer(acked, [(each["id"], each["reason"][:LONGEST_REASON]) for each in refused])
+    return Answer(acked, [(each["id"], _text(each["reason"])) for each in refused])
 
 
 def _is_refusal(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("id"), str) and isinstance(value.get("reason"), str)
+
+
+def _text(reason: str) -> str:
+    """A reason that a database takes: JSON can hold halves of characters."""
+    return reason[:LONGEST_REASON].encode("utf-8", "replace").decode("utf-8")

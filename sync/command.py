@@ -19,10 +19,10 @@ from provisioning.table import SettingsError
 from sync import bench, bench_spacing, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
-from sync.database import DatabaseRefused
 from sync.delivery import deliver_once, run_sync
 from sync.doctor import check_unit
 from sync.export import ExportRefused, export_findings, export_tracks
+from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.plot import PlotRefused, check_plot, plot_round
 from sync.receiver import ReceiverRefused, run_receiver
 from sync.replay import ReplayRefused, replay
@@ -55,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except REFUSED as error:
         print(f"ronde: {error}", file=sys.stderr)
         return WRONG_USE
+    except DatabaseFailed as error:
+        print(f"ronde: {error}", file=sys.stderr)
+        return OUR_FAULT
     except CameraStalled as error:
         print(f"ronde: the camera does not come back: {error}", file=sys.stderr)
         return OUR_FAULT

@@ -171,7 +171,7 @@ def knock(settings: Settings, backend: Backend, db: Database) -> Broker:
     Raises:
         BrokerRefused: the broker is not reached, or does not let us in.
     """
-    unit = settings.unit
+    unit, models = settings.unit, _models(db)
     boot, software = boot_id(), version("ronde")
     session = Session(
         client_id=f"{unit.fleet}.{unit.name}",
@@ -181,7 +181,7 @@ def knock(settings: Settings, backend: Backend, db: Database) -> Broker:
         will=Message(topic(unit, "state"), compact(state_data("lost", boot, software)), retain=True),
     )
     broker = PahoBroker(address_of(backend), session)
-    birth = birth_data(unit, boot=boot, software=software, models=_models(db), camera=settings.camera, streams=backend.streams)
+    birth = birth_data(unit, boot=boot, software=software, models=models, camera=settings.camera, streams=backend.streams)
     event = Event(unit, "birth", str(uuid.uuid4()), datetime.now(timezone.utc), birth)
     broker.publish(Message(topic(unit, "state"), compact(state_data("online", boot, software)), retain=True))
     broker.publish(Message(topic(unit, "birth"), payload(event, None)))

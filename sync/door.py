@@ -6,7 +6,7 @@ from enum import Enum
 from device.backoff import Backoff
 from provisioning.log import Events
 from sync.broker import Broker, Lost
-from sync.refusal import BrokerRefused
+from sync.refusal import Alarm, BrokerRefused
 
 TAKEN_OVER_S = 30.0
 """Rest at least this long when somebody else connects with our identity: two of them would expel each other for ever."""
@@ -28,6 +28,7 @@ class Door:
     """At most one connection to the broker of `name`. `knock` connects and raises `BrokerRefused`.
 
     `clock` gives seconds that never jump. `reason` says why there was no connection last, None where there always was one.
+    `alarm` is the same as a code of health, None while the door is open.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Door:
         self._short = 0
         self.broker: Broker | None = None
         self.reason: str | None = None
+        self.alarm: Alarm | None = None
 
     def rest_s(self) -> float:
         """How long until the next knock."""
@@ -55,15 +57,19 @@ class Door:
         try:
             self.broker = self._knock()
         except BrokerRefused as error:
-            self._rest(str(error), 0.0)
+            self._rest(str(error), 0.0, error.alarm)
             return Knock.REFUSED
         self._connected_s = self._clock()
+        if self.alarm != "identity_in_use":  # which lets us in each time, for a moment
+            self.alarm = None
         self._log.info("broker_connected", broker=self._name)
         return Knock.CONNECTED
 
     def proven(self) -> None:
         """The connection has served: after its end the first rest is a short one."""
         self._backoff.reset()
+        if self._clock() - self._connected_s >= SHORT_S:
+            self.alarm = None
 
     def lost(self, lost: Lost) -> None:
         """The connection is over."""
@@ -72,9 +78,9 @@ class Door:
         self._short = self._short + 1 if self._clock() - self._connected_s < SHORT_S else 0
         if lost.taken_over or self._short >= SHORT_TIMES:
             why = f"{where} ended the connection ({lost.reason}), as when another client has this one's certificate or name"
-            self._rest(f"identity in use? {why}", TAKEN_OVER_S)
+            self._rest(f"identity in use? {why}", TAKEN_OVER_S, "identity_in_use")
         else:
-            self._rest(f"{where} ended the connection: {lost.reason}", 0.0)
+            self._rest(f"{where} ended the connection: {lost.reason}", 0.0, "broker_unreachable")
 
     def close(self) -> None:
         """Ends the connection where there is one."""
@@ -82,8 +88,9 @@ class Door:
             self.broker.close()
             self.broker = None
 
-    def _rest(self, reason: str, least_s: float) -> None:
+    def _rest(self, reason: str, least_s: float, alarm: Alarm) -> None:
         rest_s = max(least_s, self._backoff.next_s())
         self._retry_s = self._clock() + rest_s
         self.reason = reason
+        self.alarm = alarm
         self._log.warning("broker_refused", broker=self._name, reason=reason, rest_s=round(rest_s, 1))

@@ -1,6 +1,6 @@
 """What is on its way to one broker: pure bookkeeping in memory, forgotten and built again from the outbox at each connection."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sync.outbox import Parcel
@@ -35,6 +35,7 @@ class Flight:
         self._outstanding: dict[int, Parcel] = {}
         self._outstanding_bytes = 0
         self._awaiting: dict[int, float] = {}
+        self._seqs: dict[str, int] = {}
         self._left: set[int] = set()
         self._losses: dict[int, int] = {}
 
@@ -63,6 +64,10 @@ class Flight:
         """The numbers that must not be published now: on their way, or taken over a short time ago."""
         return {parcel.seq for parcel in self._outstanding.values()} | self._awaiting.keys()
 
+    def seq_of(self, id_: str) -> int | None:
+        """The number of a parcel that is on its way or was taken over a short time ago, by its event's id."""
+        return self._seqs.get(id_)
+
     def suspects(self) -> list[int]:
         """Numbers suspected of breaking connections, in their order, that are not on their way."""
         return sorted({seq for seq in self._losses if self._suspected(seq)} - self.known())
@@ -70,6 +75,7 @@ class Flight:
     def sent(self, mid: int, parcel: Parcel) -> None:
         """The parcel was handed over as `mid`."""
         self._outstanding[mid] = parcel
+        self._seqs[parcel.id] = parcel.seq
         self._outstanding_bytes += len(parcel.payload)
 
     def answered(self, mid: int) -> Parcel | None:
@@ -91,7 +97,7 @@ class Flight:
         """Whether the broker has taken it over and it has not left."""
         return seq in self._awaiting
 
-    def left(self, seqs: Iterable[int]) -> None:
+    def left(self, seqs: Collection[int]) -> None:
         """These rows are confirmed or refused: they are in the outbox no more."""
         on_their_way = {parcel.seq for parcel in self._outstanding.values()}
         for seq in seqs:
@@ -99,6 +105,7 @@ class Flight:
             self._losses.pop(seq, None)
             if seq in on_their_way:
                 self._left.add(seq)
+        self._forget(set(seqs))
 
     def expire(self, now_s: float) -> bool:
         """Lets those go whose time has come: the outbox will offer them again. Whether there were any.
@@ -110,11 +117,13 @@ class Flight:
             del self._awaiting[seq]
         if due:
             self._window = PROBE
+            self._forget(set(due))
         return bool(due)
 
-    def widen(self) -> None:
-        """The backend confirms again."""
-        self._window = WINDOW
+    def widen(self) -> bool:
+        """The backend confirms; whether it had not for a while."""
+        probed, self._window = self._window == PROBE, WINDOW
+        return probed
 
     def lose(self, in_flight: int | None = None) -> Gone:
         """The connection is gone: nothing is on its way, and all that is not confirmed will be published again."""
@@ -127,10 +136,14 @@ class Flight:
         self._outstanding.clear()
         self._outstanding_bytes = 0
         self._awaiting.clear()
+        self._seqs.clear()
         self._left.clear()
         if in_flight is not None:
             self._in_flight = in_flight
         return Gone(alone)
+
+    def _forget(self, seqs: set[int]) -> None:
+        self._seqs = {id_: seq for id_, seq in self._seqs.items() if seq not in seqs}
 
     def _suspected(self, seq: int) -> bool:
         return self._losses.get(seq, 0) >= LOSSES

@@ -124,9 +124,13 @@ class PahoBroker:
             return refusal
         dates = out_of_date(validity(self._where.cert), datetime.now(timezone.utc))
         if dates is not None:
-            return BrokerRefused(f"the broker {self._where} does not let us in: {dates}")
+            return BrokerRefused(f"the broker {self._where} does not let us in: {dates}", "certificate_expired")
         # Many a broker hangs up without saying that this is why.
-        return refusal if "certificate" in str(refusal) else BrokerRefused(f"{refusal}; it may not accept our certificate")
+        return (
+            refusal
+            if "certificate" in str(refusal)
+            else BrokerRefused(f"{refusal}; it may not accept our certificate", "certificate_refused")
+        )
 
 
 def _cut(sock: object) -> None:

@@ -1,4 +1,8 @@
-"""Events on their way, in SQLite: each leaves only when its backend has confirmed it."""
+"""Events on their way, in SQLite: each leaves only when its backend has confirmed it.
+
+What each call costs does not depend on how many rows wait: every query below is a search in an index or by number (a test asks
+SQLite for its plans).
+"""
 
 import json
 from collections.abc import Collection, Iterable, Sequence
@@ -13,6 +17,9 @@ from sync.event import Event, now, payload, topic
 
 PRIORITY: Final = MappingProxyType({"alert": 0, "finding": 1, "grade": 2, "track": 3, "health": 4, "evidence": 5})
 """Which stream goes first: the lower number."""
+
+HIGHEST: Final = 2**63 - 1
+"""No number is above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +51,18 @@ class Outbox:
     def put(self, event: Event, backends: Iterable[Backend]) -> list[int]:
         """One row for each backend that lists the event's stream; returns their numbers.
 
-        Called inside the transaction that stores what the event tells. The number stands in the payload as the extension
-        `sequence`, so two backends get two payloads. Putting an event twice is a bug.
+        Called inside the transaction that stores what the event tells, after its finding. The number stands in the payload as the
+        extension `sequence`, so two backends get two payloads. Putting an event twice is a bug.
         """
         if not self._db.conn.in_transaction:
             raise RuntimeError("an event is put inside a transaction")
-        row = self._db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-        first = 1 + (row[0] if row else 0)
+        first = 1 + self._last()
         wanted = [backend for backend in backends if event.stream in backend.streams]
-        created_at = now()
+        created_at, about = now(), _about(event)
         for seq, backend in enumerate(wanted, first):
             self._db.conn.execute(
-                "INSERT INTO outbox (seq, id, backend, stream, priority, created_at, topic, payload) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO outbox (seq, id, backend, stream, priority, created_at, topic, payload, about) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     seq,
                     event.id,
@@ -66,25 +72,32 @@ class Outbox:
                     created_at,
                     topic(event.unit, event.stream),
                     payload(event, seq),
+                    about,
                 ],
+            )
+        if wanted and about is not None:
+            self._db.conn.execute(
+                "UPDATE finding SET unconfirmed = coalesce(unconfirmed, 0) + ? WHERE id = ?", [len(wanted), about]
             )
         return list(range(first, first + len(wanted)))
 
-    def next_parcels(self, backend: str, limit: int, skip: Collection[int] = (), above: int = 0) -> list[Parcel]:
-        """At most `limit` rows of `backend`, the most urgent stream first, then the oldest; none of `skip`.
+    def next_seqs(
+        self, backend: str, limit: int, skip: Collection[int] = (), *, above: int = 0, upto: int = HIGHEST
+    ) -> list[int]:
+        """At most `limit` numbers of `backend`'s rows, the most urgent stream first, then the oldest; none of `skip`.
 
-        `above` leaves out the numbers up to it: what has arrived lately, however much waits before it.
+        Only numbers greater than `above`, and not greater than `upto`.
         """
-        if above:  # a short range at the end of the table: read it by its number
-            found = self._db.conn.execute(
-                "SELECT seq FROM outbox WHERE seq > ? AND +backend = ? ORDER BY +priority, seq LIMIT ?",
-                [above, backend, limit + len(skip)],
+        found: list[int] = []
+        for priority in PRIORITY.values():
+            rows = self._db.conn.execute(
+                "SELECT seq FROM outbox WHERE backend = ? AND priority = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                [backend, priority, above, upto, limit - len(found) + len(skip)],
             )
-        else:
-            found = self._db.conn.execute(
-                "SELECT seq FROM outbox WHERE backend = ? ORDER BY priority, seq LIMIT ?", [backend, limit + len(skip)]
-            )
-        return self.parcels([seq for (seq,) in found if seq not in skip][:limit])
+            found += [seq for (seq,) in rows if seq not in skip]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     def parcels(self, seqs: Sequence[int]) -> list[Parcel]:
         """The rows with these numbers, in this order; those that have left are left out."""
@@ -99,22 +112,33 @@ class Outbox:
         row = self._db.conn.execute("SELECT max(seq) FROM outbox").fetchone()
         return int(row[0] or 0)
 
-    def acknowledge(self, backend: str, ids: Iterable[str]) -> list[int]:
-        """The backend has stored these: their rows leave. Unknown ids are ignored; returns the numbers of the rows that left."""
-        left = self._db.conn.execute(
-            "DELETE FROM outbox WHERE backend = ? AND id IN (SELECT value FROM json_each(?)) RETURNING seq",
+    def sent(self, backend: str, ids: Iterable[str]) -> list[int]:
+        """The numbers of those of `ids` that were marked as sent and still wait; others are not found by their id."""
+        found = self._db.conn.execute(
+            "SELECT seq FROM outbox WHERE backend = ? AND sent_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
             [backend, json.dumps(list(ids))],
         )
-        return [seq for (seq,) in left.fetchall()]
+        return [seq for (seq,) in found]
 
-    def refuse(self, backend: str, id_: str, reason: str) -> list[int]:
+    def confirm(self, seqs: Iterable[int]) -> list[int]:
+        """Their backend has stored these: the rows leave. Called inside a transaction; returns the numbers that left."""
+        left = self._db.conn.execute(
+            "DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?)) RETURNING seq, about", [json.dumps(list(seqs))]
+        ).fetchall()
+        self._db.conn.executemany(
+            "UPDATE finding SET unconfirmed = unconfirmed - 1 WHERE id = ? AND unconfirmed > 0",
+            [(about,) for _, about in left if about is not None],
+        )
+        return [seq for seq, _ in left]
+
+    def refuse(self, seq: int, reason: str) -> list[int]:
         """Moves a row to `refused`; called inside a transaction. Returns its number, nothing where there is no such row."""
         self._db.conn.execute(
             "INSERT OR REPLACE INTO refused (id, backend, stream, reason, payload, refused_at) "
-            "SELECT id, backend, stream, ?, payload, ? FROM outbox WHERE backend = ? AND id = ?",
-            [reason, now(), backend, id_],
+            "SELECT id, backend, stream, ?, payload, ? FROM outbox WHERE seq = ?",
+            [reason, now(), seq],
         )
-        return self.acknowledge(backend, [id_])
+        return self.confirm([seq])
 
     def mark_sent(self, seqs: Iterable[int], at: str) -> int:
         """Notes when the broker took these rows over; they stay until they are confirmed."""
@@ -132,17 +156,24 @@ class Outbox:
         return self._db.conn.execute("SELECT 1 FROM outbox WHERE backend = ? LIMIT 1", [backend]).fetchone() is not None
 
     def size(self, backend: str | None = None) -> Size:
-        """What waits for `backend`, or for all."""
-        where, values = ("", []) if backend is None else (" WHERE backend = ?", [backend])
-        rows = self._db.conn.execute(f"SELECT count(*) FROM outbox{where}", values).fetchone()[0]  # noqa: S608 - no value in it
-        oldest = self._db.conn.execute(
-            f"SELECT created_at FROM outbox{where} ORDER BY seq LIMIT 1",  # noqa: S608 - no value in it
-            values,
-        ).fetchone()
-        return Size(int(rows), oldest[0] if oldest else None)
+        """What waits for `backend`, or for all. Counts rows, so it is for once a minute."""
+        if backend is None:
+            rows = self._db.conn.execute("SELECT count(*) FROM outbox").fetchone()[0]
+            oldest = self._db.conn.execute("SELECT min(seq) FROM outbox").fetchone()[0]
+        else:
+            rows = self._db.conn.execute("SELECT count(*) FROM outbox WHERE backend = ?", [backend]).fetchone()[0]
+            firsts = (
+                self._db.conn.execute(
+                    "SELECT min(seq) FROM outbox WHERE backend = ? AND priority = ?", [backend, each]
+                ).fetchone()
+                for each in PRIORITY.values()
+            )
+            oldest = min((seq for (seq,) in firsts if seq is not None), default=None)
+        at = self._db.conn.execute("SELECT created_at FROM outbox WHERE seq = ?", [oldest]).fetchone()
+        return Size(int(rows), at[0] if at else None)
 
     def refused(self) -> int:
-        """How many events the backends have refused."""
+        """How many events the backends have refused, or were set aside since they could not be delivered."""
         return int(self._db.conn.execute("SELECT count(*) FROM refused").fetchone()[0])
 
     def continue_above(self, seq: int) -> None:
@@ -150,3 +181,14 @@ class Outbox:
         changed = self._db.conn.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'outbox'", [seq]).rowcount
         if not changed:
             self._db.conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)", [seq])
+
+    def _last(self) -> int:
+        """The highest number ever given."""
+        row = self._db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return int(row[0]) if row else 0
+
+
+def _about(event: Event) -> str | None:
+    """The id of the finding that an event tells of."""
+    found = event.subject or event.data.get("properties", {}).get("finding_id")
+    return found if isinstance(found, str) else None

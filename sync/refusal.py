@@ -4,7 +4,7 @@ import re
 import socket
 import ssl
 from datetime import datetime, timezone
-from typing import Final
+from typing import Final, Literal
 
 SSL_REASON: Final = re.compile(r"\[SSL: (\w+)\]")
 
@@ -22,17 +22,26 @@ ALERTS: Final = {
 """The TLS alerts by which a broker refuses a client's certificate."""
 
 
+Alarm = Literal["broker_unreachable", "certificate_refused", "certificate_expired", "identity_in_use"]
+"""Why a broker is not had, as a code of health."""
+
+
 class BrokerRefused(Exception):
-    """The broker is not reached or does not let us in: one sentence with its address and the reason."""
+    """The broker is not reached or does not let us in: one sentence with its address and the reason; `alarm` is its code."""
+
+    def __init__(self, sentence: str, alarm: Alarm = "broker_unreachable") -> None:
+        super().__init__(sentence)
+        self.alarm: Alarm = alarm
 
 
 def refused(where: str, error: Exception) -> BrokerRefused:
     """The sentence for what a connection attempt to `where` raised."""
     if isinstance(error, ssl.SSLCertVerificationError):
         sentence = f"the certificate of the broker {where} is not accepted: {error.verify_message}{_clock(error.verify_message)}"
-    elif isinstance(error, ssl.SSLError):
+        return BrokerRefused(sentence, "certificate_refused")
+    if isinstance(error, ssl.SSLError):
         return broken(where, str(error))
-    elif isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror):
         sentence = f"the broker {where} is not found: its name does not resolve ({error.strerror})"
     elif isinstance(error, ConnectionRefusedError):
         sentence = f"nothing answers at the broker's address {where}: connection refused"
@@ -58,7 +67,11 @@ def broken(where: str, text: str) -> BrokerRefused:
         return BrokerRefused(f"the broker {where} closed the connection before it let us in")
     for alert, meaning in ALERTS.items():
         if found[1].endswith(alert) and "ALERT" in found[1]:
-            return BrokerRefused(f"the broker {where} refused our certificate: {meaning}")
+            expired = alert == "CERTIFICATE_EXPIRED"
+            return BrokerRefused(
+                f"the broker {where} refused our certificate: {meaning}",
+                "certificate_expired" if expired else "certificate_refused",
+            )
     return BrokerRefused(f"no TLS with the broker {where}: {found[1].replace('_', ' ').lower()}")
 
 

@@ -54,6 +54,6 @@ def _read(file: Path, what: str, load: Any) -> None:
     try:
         load()
     except ssl.SSLError as error:
-        raise BrokerRefused(f"{what} {file} is not usable: {error.reason or error}") from error
+        raise BrokerRefused(f"{what} {file} is not usable: {error.reason or error}", "certificate_refused") from error
     except OSError as error:
-        raise BrokerRefused(f"{what} {file} cannot be read: {error.strerror}") from error
+        raise BrokerRefused(f"{what} {file} cannot be read: {error.strerror}", "certificate_refused") from error

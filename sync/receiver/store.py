@@ -8,8 +8,9 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from sync.database import DatabaseRefused, open_tables, transaction
+from sync.database import open_tables, transaction
 from sync.event import now
+from sync.failure import DatabaseRefused
 from sync.receiver.reading import Arrived, Presence, Reading, Refused
 
 MIGRATIONS: Final = Migrations("ronde-receiver")

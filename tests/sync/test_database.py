@@ -1,10 +1,16 @@
+import fcntl
+import os
 import sqlite3
 import subprocess
 import sys
 
 import pytest
+from sqlite_utils import Database
 
-from sync.database import DatabaseRefused, next_number, open_database, transaction
+from sync import database
+from sync.database import damaged_mark, next_number, open_database, transaction
+from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused
+from sync.tables import MIGRATIONS
 
 COLUMNS = {
     "round": ["id", "started_at", "ended_at", "software", "models", "settings"],
@@ -167,10 +173,68 @@ def test_a_transaction_that_reads_first_is_never_overtaken(tmp_path):
     second.conn.execute("PRAGMA busy_timeout = 0")
     with transaction(first):
         first.conn.execute("SELECT count(*) FROM setting").fetchone()
-        with pytest.raises(sqlite3.OperationalError, match="locked"), transaction(second):
+        with pytest.raises(DatabaseFailed, match="another process does not let go") as failed, transaction(second):
             next_number(second, "shared")
+        assert failed.value.code == "database_locked"
         assert next_number(first, "shared") == 1
     with transaction(second):
         assert next_number(second, "shared") == 2
     first.close()
     second.close()
+
+
+def test_an_outbox_of_the_version_before_keeps_its_rows_and_its_numbers(tmp_path):
+    file = tmp_path / "ronde.db"
+    old = Database(sqlite3.connect(file, isolation_level=None))
+    with transaction(old):
+        MIGRATIONS.apply(old, stop_before="m004_delivery")
+    old.conn.execute(
+        "INSERT INTO outbox (seq, id, backend, stream, priority, created_at, topic, payload) "
+        "VALUES (41, 'a', 'roads', 'finding', 1, 'then', 'ronde/v1/a/b/finding', '{}')"
+    )
+    old.conn.execute(
+        "INSERT INTO outbox (id, backend, stream, priority, created_at, topic, payload) VALUES (7, 7, 7, 7, 7, 7, 7)"
+    )
+    old.conn.execute("DELETE FROM outbox WHERE seq = 42")
+    old.close()
+    db = open_database(file)
+    assert list(db.conn.execute("SELECT seq, id, stream, sent_at, tries, about FROM outbox")) == [
+        (41, "a", "finding", None, 0, None)
+    ]
+    assert list(db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name LIKE 'outbox%'")) == [(42,)]
+    db.close()
+
+
+def test_damage_is_told_from_what_passes(tmp_path):
+    file = tmp_path / "ronde.db"
+    db = open_database(file)
+    damaged_mark(file).touch()
+    with pytest.raises(DatabaseDamaged, match="another process has found it so"), transaction(db):
+        pass
+    assert not db.conn.in_transaction
+    db.close()
+    damaged_mark(file).unlink()
+    file.write_bytes(b"x" * 9000)
+    with pytest.raises(DatabaseDamaged, match="file is not a database"):
+        open_database(file)
+    file.unlink()
+    db = open_database(file)
+    db.conn.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(DatabaseFailed, match="the disk is full") as failed, transaction(db):
+        db.conn.execute("INSERT INTO setting (key, value) VALUES ('fill', zeroblob(100000))")
+    assert failed.value.code == "disk_full"
+    db.close()
+
+
+def test_a_folder_is_held_by_each_open_database_and_by_one_that_makes_it_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_S", 0.05)
+    first, second = open_database(tmp_path / "ronde.db"), open_database(tmp_path / "ronde.db")
+    with pytest.raises(DatabaseFailed, match="another process does not let go of the database"):
+        database.hold_folder(tmp_path, fcntl.LOCK_EX)
+    first.close()
+    second.close()
+    hold = database.hold_folder(tmp_path, fcntl.LOCK_EX)
+    with pytest.raises(DatabaseFailed, match="another process does not let go"):
+        open_database(tmp_path / "ronde.db")
+    os.close(hold)
+    open_database(tmp_path / "ronde.db").close()

@@ -17,8 +17,9 @@ from provisioning.settings import Backend
 from sync.broker import Lost, Message
 from sync.database import open_database, transaction
 from sync.delivery import Deliveries, deliver_once, knock, run_sync
+from sync.ledger import TRIES
 from sync.outbox import Outbox
-from sync.publisher import TRIES, Publisher, Step
+from sync.publisher import Publisher, Step
 
 RECEIVER = """
 import sys, threading
@@ -165,6 +166,7 @@ def test_rubbish_on_the_ack_topic_confirms_nothing(car, observer, until):
     db = open_database(car.file)
     publisher = Publisher(db, car.unit, car.backend, partial(knock, car.settings, car.backend, db))
     assert publisher.step() is Step.CONNECTED
+    until(lambda: "Sending SUBACK to cannes.car-07" in (car.broker.folder / "mosquitto.log").read_text(), "it has subscribed")
     rubbish = [b"", b"\xff\xfe", b"[]", b"{", b'{"acked": "all"}', b'{"acked": [1]}', b'{"refused": ["x"]}', b"[" * 100_000]
     for payload in rubbish:
         observer.broker.publish(Message(topic, payload))

@@ -169,7 +169,7 @@ def test_a_foreign_newer_or_damaged_database_fails_and_stays_as_it_is(tmp_path):
     made.conn.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('ronde', 'm999_tomorrow', '')")
     made.close()
     made = open_database(damaged)
-    made.conn.execute("INSERT INTO round VALUES ('r', '', '', '', '', ?)", ["x" * 40_000])
+    made.conn.execute("INSERT INTO round (id, software, models, settings) VALUES ('r', '', '', ?)", ["x" * 40_000])
     made.close()
     content = bytearray(damaged.read_bytes())
     content[5000:-100] = os.urandom(len(content) - 5100)

@@ -63,7 +63,7 @@ def test_the_outbox_and_the_bytes_are_counted(db, unit, validate, finding_event)
     with transaction(db):
         for n in (1, 2, 3):
             Outbox(db).put(finding_event(unit, n), (ROADS,))
-        Outbox(db).refuse("roads", finding_event(unit, 3).id, "no")
+        Outbox(db).refuse(3, "no")
         count_bytes(db, 700)
         count_bytes(db, 0)
         count_bytes(db, 50)

@@ -3,8 +3,10 @@
 import json
 import logging
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
+from threading import Event as Signal
 
 import pytest
 from hypothesis import settings
@@ -13,10 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from provisioning.settings import Backend, Unit
 from sync.broker import NO_SUBSCRIBERS, SUCCESS, Lost, Puback, Received
-from sync.database import open_database, transaction
+from sync.database import damaged_mark, open_database, transaction
+from sync.failure import DatabaseDamaged
 from sync.flight import PROBE, WINDOW
+from sync.ledger import TRIES
 from sync.outbox import Outbox
-from sync.publisher import AGAIN_S, SILENCE_S, TRIES, Publisher, Step
+from sync.publisher import AGAIN_S, SILENCE_S, Publisher, Step
 from sync.refusal import BrokerRefused
 
 UNIT = Unit("cannes", "car-07")
@@ -115,13 +119,20 @@ def test_a_broker_that_takes_few_gets_few(bench):
     assert len(bench.broker.published) == 3  # and the greeting's two
 
 
-def test_urgent_streams_go_first_and_what_is_new_before_the_backlog(bench):
+def test_urgent_streams_go_first_and_what_is_new_takes_turns_with_the_backlog(bench):
     bench.put(1, 300, "finding")
     bench.put(1, 1, "health")
     bench.put(1, 1, "alert")
     bench.step()
-    assert bench.broker.ids()[0] == "alert-1"
-    assert bench.broker.ids()[1] == "finding-103"  # the latest 200 numbers, then the backlog
+    assert bench.broker.ids()[:3] == ["alert-1", "finding-1", "finding-2"]
+    bench.put(301, 100, "finding")
+    sent = 20
+    for _ in range(8):
+        bench.step(Puback(sent - 19, SUCCESS, ""))
+        sent += 1
+    later = bench.broker.ids()[20:]
+    assert [id_ for id_ in later if int(id_[8:]) > 300] == [f"finding-{n}" for n in range(301, 307)]
+    assert [id_ for id_ in later if int(id_[8:]) <= 300] == ["finding-20", "finding-21"]
 
 
 def test_a_row_leaves_by_its_backends_ack_alone(bench):
@@ -130,7 +141,7 @@ def test_a_row_leaves_by_its_backends_ack_alone(bench):
     assert bench.step(Puback(1, SUCCESS, ""), Puback(2, SUCCESS, "")) is Step.IDLE
     assert bench.outbox.size().rows == 2
     assert bench.step(ack("finding-2", "unknown")) is Step.CONFIRMED
-    assert [parcel.id for parcel in bench.outbox.next_parcels("roads", 9)] == ["finding-1"]
+    assert [parcel.id for parcel in bench.outbox.parcels(bench.outbox.next_seqs("roads", 9))] == ["finding-1"]
 
 
 def test_an_ack_before_its_puback_leaves_nothing_behind(bench):
@@ -295,6 +306,74 @@ def test_the_log_names_no_place(bench, caplog):
     bench.step(Puback(1, 0x87, "Not authorized"), ack("finding-2"), Lost("gone"))
     assert caplog.records
     assert not any("43.5" in str(record.__dict__) or "7.01" in str(record.__dict__) for record in caplog.records)
+
+
+@contextmanager
+def locked(bench):
+    """Another process holds the write lock and does not let go."""
+    bench.db.conn.execute("PRAGMA busy_timeout = 0")
+    other = open_database(bench.db.file)
+    other.conn.execute("BEGIN IMMEDIATE")
+    yield
+    other.conn.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_locked_database_is_an_outcome_and_nothing_that_was_said_is_forgotten(bench):
+    bench.put(1, 3)
+    bench.step()
+    with locked(bench):
+        said = ack("finding-1", refused=[("finding-2", "no such street")])
+        assert bench.step(*(Puback(mid, SUCCESS, "") for mid in (1, 2, 3)), said) is Step.FAILED
+        assert "does not let go" in bench.publisher.reason
+        assert bench.publisher.alarms() == {"database_locked"}
+        assert bench.publisher.rest_s() > 0
+        assert bench.step() is Step.RESTED
+        for _ in range(6):
+            bench.now_s += 31
+            assert bench.step() is Step.FAILED
+        assert bench.outbox.size().rows == 3
+    bench.now_s += 31
+    assert bench.step() is Step.CONFIRMED
+    assert bench.publisher.alarms() == frozenset()
+    assert [parcel.id for parcel in bench.outbox.parcels(bench.outbox.next_seqs("roads", 9))] == ["finding-3"]
+    assert bench.outbox.refused() == 1
+    assert not bench.broker.closed
+
+
+def test_a_connection_that_ends_while_the_database_fails_is_made_again(bench):
+    bench.put(1, 3)
+    bench.step()
+    with locked(bench):
+        assert bench.step(ack("finding-1"), Lost("the line broke")) is Step.FAILED
+        assert not bench.publisher.connected
+    bench.now_s += 31
+    assert bench.step() is Step.CONNECTED
+    assert bench.broker.ids() == ["finding-2", "finding-3"]
+
+
+def test_a_full_disk_is_an_outcome(bench):
+    bench.put(1, 1)
+    bench.step()
+    poison = ack(refused=[("finding-1", "x")])
+    bench.db.conn.execute("UPDATE outbox SET payload = zeroblob(200000)")  # moving it needs room
+    bench.db.conn.execute("PRAGMA max_page_count = 1")
+    assert bench.step(Puback(1, SUCCESS, ""), poison) is Step.FAILED
+    assert bench.publisher.alarms() == {"disk_full"}
+    bench.db.conn.execute("PRAGMA max_page_count = 1000000")
+    bench.now_s += 31
+    assert bench.step() is Step.IDLE
+    assert bench.outbox.refused() == 1
+
+
+def test_a_damaged_database_ends_the_step_and_the_connection_with_it(bench):
+    bench.put(1, 1)
+    bench.step()
+    damaged_mark(bench.db.file).touch()
+    bench.broker.say(ack("finding-1"))
+    with pytest.raises(DatabaseDamaged, match="another process has found it so"):
+        bench.publisher.run(Signal())
+    assert bench.broker.closed
 
 
 class Delivery(RuleBasedStateMachine):

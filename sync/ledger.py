@@ -1,0 +1,122 @@
+"""What a broker and a backend have said, until it is booked in SQLite: all of it in one transaction, or again at the next try."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from sync.answer import Answer
+from sync.database import transaction
+from sync.event import now
+from sync.flight import Flight
+from sync.health import count_bytes
+from sync.outbox import Outbox, Parcel
+
+TRIES = 5
+"""An event that fails so often for its own sake goes to the table `refused`."""
+
+MARK_S = 1.0
+"""`sent_at` is written for what is not confirmed by then: most rows have left, and are spared a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The numbers of the rows that have left, by why."""
+
+    confirmed: tuple[int, ...] = ()
+    refused: tuple[int, ...] = ()
+
+
+class Ledger:
+    """One backend's. What is noted stays noted until `book` has committed it, whatever fails in between."""
+
+    def __init__(self, db: Database, backend: str, flight: Flight, clock: Callable[[], float]) -> None:
+        self._db = db
+        self._outbox = Outbox(db)
+        self._backend = backend
+        self._flight = flight
+        self._clock = clock
+        self._confirmed: dict[int, None] = {}
+        self._refused: dict[int, str] = {}
+        self._unknown: dict[str, str | None] = {}
+        self._failed: list[tuple[int, str]] = []
+        self._unmarked: deque[tuple[float, int]] = deque()
+        self._bytes = 0
+
+    def answer(self, answer: Answer) -> None:
+        """The backend has stored events, and will never take others."""
+        for id_ in answer.acked:
+            seq = self._flight.seq_of(id_)
+            if seq is None:
+                self._unknown[id_] = None
+            else:
+                self._confirmed[seq] = None
+        for id_, reason in answer.refused:
+            seq = self._flight.seq_of(id_)
+            if seq is None:
+                self._unknown[id_] = reason
+            else:
+                self._refused[seq] = reason
+
+    def confirm(self, parcel: Parcel) -> None:
+        """This parcel is where it should be."""
+        self._confirmed[parcel.seq] = None
+
+    def refuse(self, parcel: Parcel, reason: str) -> None:
+        """This parcel can never be delivered."""
+        self._refused[parcel.seq] = reason
+
+    def fail(self, parcel: Parcel, reason: str) -> None:
+        """A delivery failed for the parcel's own sake; `TRIES` of them and it is set aside."""
+        self._failed.append((parcel.seq, reason))
+
+    def taken(self, parcel: Parcel) -> None:
+        """The broker took it over; it is marked as sent where it is not confirmed soon."""
+        self._unmarked.append((self._clock() + MARK_S, parcel.seq))
+
+    def sent(self, bytes_: int) -> None:
+        """So many bytes went out, for the data plan."""
+        self._bytes += bytes_
+
+    def book(self) -> Booked:
+        """Everything noted, in one transaction; none where nothing changes.
+
+        Raises:
+            DatabaseFailed, DatabaseDamaged: nothing was booked; it is still noted.
+        """
+        now_s = self._clock()
+        marked = [seq for due_s, seq in self._unmarked if due_s <= now_s and self._flight.awaits(seq)]
+        if not (self._confirmed or self._refused or self._unknown or self._failed or marked):
+            self._drop_marks(now_s)
+            return Booked()
+        with transaction(self._db):
+            confirmed = self._outbox.confirm([*self._confirmed, *self._sent_before()])
+            refused = [seq for number, reason in self._refusals() for seq in self._outbox.refuse(number, reason)]
+            for seq, reason in self._failed:
+                if self._outbox.count_try(seq) >= TRIES:
+                    refused += self._outbox.refuse(seq, f"{reason} ({TRIES} times)")
+            self._outbox.mark_sent(marked, now())
+            count_bytes(self._db, self._bytes)
+        self._bytes = 0
+        self._drop_marks(now_s)
+        for noted in (self._confirmed, self._refused, self._unknown, self._failed):
+            noted.clear()
+        self._flight.left([*confirmed, *refused])
+        return Booked(tuple(confirmed), tuple(refused))
+
+    def _sent_before(self) -> list[int]:
+        """What an earlier connection or process sent, and is confirmed now: found by its id where it was marked."""
+        ids = [id_ for id_, reason in self._unknown.items() if reason is None]
+        return self._outbox.sent(self._backend, ids) if ids else []
+
+    def _refusals(self) -> list[tuple[int, str]]:
+        found = list(self._refused.items())
+        for id_, reason in self._unknown.items():
+            if reason is not None:
+                found += [(seq, reason) for seq in self._outbox.sent(self._backend, [id_])]
+        return found
+
+    def _drop_marks(self, now_s: float) -> None:
+        while self._unmarked and self._unmarked[0][0] <= now_s:
+            self._unmarked.popleft()
