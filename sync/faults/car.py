@@ -1,0 +1,82 @@
+"""The unit of a row: its folder, its configuration, and its processes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from provisioning.settings import Settings, Unit, read_settings
+from sync.faults.authority import Paper
+from sync.faults.child import Child, ronde
+from sync.faults.ground import Ground, until
+from sync.faults.journal import Journal, waiting
+from sync.faults.row import Plan
+from sync.faults.town import Town
+
+FLEET = "faults"
+DRAINED_S = 180.0
+
+
+class Car:
+    """A unit whose backend is `town`; `port` is the broker's unless something lies between."""
+
+    def __init__(
+        self, ground: Ground, town: Town, name: str = "car-01", state: Path | None = None, *, url: str | None = None
+    ) -> None:
+        self.ground = ground
+        self.town = town
+        self.state = state or ground.folder_of(f"state-{name}")
+        self.journal = Journal()
+        self._paper: Paper = town.broker.authority.issue(f"{FLEET}/{name}", name)
+        self._name = name
+        self.config = ground.folder / f"{name}.toml"
+        self.configure(url or town.broker.url)
+
+    def configure(self, url: str, more: str = "") -> None:
+        """Write the configuration."""
+        ca = self.town.broker.authority.ca
+        self.config.write_text(
+            f'[unit]\nfleet = "{FLEET}"\nname = "{self._name}"\nstate = "{self.state}"\n{more}'
+            f'[[backend]]\nname = "roads"\nurl = "{url}"\nca = "{ca}"\ncert = "{self._paper.cert}"\nkey = "{self._paper.key}"\n'
+            'streams = ["finding", "track"]\n',
+            encoding="utf-8",
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """As the processes read it."""
+        return read_settings(self.config)
+
+    @property
+    def unit(self) -> Unit:
+        """Who it is."""
+        return self.settings.unit
+
+    def write(self, *options: object, before: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Child:
+        """Start a writer, whose lines go into the journal; `before` is a command that runs it (strace)."""
+        argv = [*before, *ronde()[:1], "-m", "sync.faults.writer", "--config", str(self.config), *map(str, options)]
+        return Child(self.ground, argv, line=self.journal.line, environment=environment)
+
+    def sync(
+        self,
+        *options: object,
+        said: Callable[[str], None] = lambda _: None,
+        before: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Child:
+        """Start `ronde sync`; `said` is told each line of its log."""
+        return Child(
+            self.ground, [*before, *ronde("sync", "--config", self.config, *options)], said=said, environment=environment
+        )
+
+    def waiting(self) -> int:
+        """Rows in its outbox."""
+        return waiting(self.state)
+
+    def drained(self, within_s: float = DRAINED_S) -> float:
+        """Waits until its outbox is empty; the seconds it took."""
+        return until(lambda: self.waiting() == 0, "the outbox is empty", within_s)
+
+
+def one(plan: Plan, more: str = "") -> tuple[Town, Car]:
+    """A town with one car."""
+    town = Town(plan.ground, more)
+    return town, Car(plan.ground, town)
