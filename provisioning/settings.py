@@ -7,12 +7,13 @@ their place. The contract is docs/configuration.md.
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from provisioning.table import SettingsError, Table
+from provisioning.good import is_beginning, read_good
+from provisioning.table import SettingsError, SettingsTorn, Table
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -89,6 +90,16 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """How much of the disk stays free, and how long photos stay. `reserve_mb` is used instead of the share where it is set."""
+
+    reserve_percent: int = 10
+    reserve_mb: int | None = None
+    photo_days: int = 30
+    confirmed_hours: int = 48
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """One receiver of events, with its broker. `ca`, `cert` and `key` are None only for mqtt:// on loopback."""
 
@@ -103,36 +114,58 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of `ronde.toml`. `source` is the file it was read from, None where there was none."""
+    """All of `ronde.toml`. `source` is the file it was read from, None where there was none.
+
+    `fallback` says why its last good copy was read instead, None where it was in order.
+    """
 
     unit: Unit
     gps: Gps = field(default_factory=Gps)
     camera: Camera = field(default_factory=Camera)
     trigger: Trigger = field(default_factory=Trigger)
     models: Models = field(default_factory=Models)
+    keeping: Keeping = field(default_factory=Keeping)
     backends: tuple[Backend, ...] = ()
     source: Path | None = None
+    fallback: str | None = None
 
 
 def read_settings(file: Path) -> Settings:
-    """The settings of `file`.
+    """The settings of `file`; where it is empty or torn, those of its last good copy, and `fallback` says why.
 
     Raises:
         SettingsError: it cannot be read, is no TOML, or says something that is not allowed; one sentence with the place.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
     except FileNotFoundError:
         raise SettingsError(f"{file}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {error}") from error
-    if not text.strip():
-        raise SettingsError(f"{file}: the file is empty")
+    good = read_good(file)
     try:
+        settings = settings_of(_document(content, file), file)
+    except SettingsError as error:
+        torn = isinstance(error, SettingsTorn)
+        if good is None or not (torn or is_beginning(content, good)):
+            raise
+        return replace(settings_of(_document(good, file), file), fallback=str(error))
+    if good is not None and is_beginning(content, good) and not content.endswith(b"\n"):
+        return replace(settings_of(_document(good, file), file), fallback=f"{file}: ends in the middle of a line")
+    return settings
+
+
+def _document(content: bytes, file: Path) -> dict[str, Any]:
+    try:
+        text = content.decode("utf-8")
         document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise SettingsTorn(f"{file}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: is no TOML: {error}") from error
-    return settings_of(document, file)
+        raise SettingsTorn(f"{file}: is no TOML: {error}") from error
+    if not text.strip():
+        raise SettingsTorn(f"{file}: the file is empty")
+    return document
 
 
 def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
@@ -144,6 +177,7 @@ def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
         camera=camera_of_table(whole.table("camera")),
         trigger=_trigger(whole.table("trigger")),
         models=_models(whole.table("models")),
+        keeping=_keeping(whole.table("storage")),
         backends=_backends(whole),
         source=file,
     )
@@ -201,6 +235,18 @@ def _models(table: Table) -> Models:
     models = Models(table.text("roads", default.roads), table.text("privacy", default.privacy))
     table.done()
     return models
+
+
+def _keeping(table: Table) -> Keeping:
+    default = Keeping()
+    keeping = Keeping(
+        reserve_percent=table.whole("reserve_percent", default.reserve_percent, 10, 90),
+        reserve_mb=table.whole_or_none("reserve_mb", 1, 1_000_000),
+        photo_days=table.whole("photo_days", default.photo_days, 1, 30),
+        confirmed_hours=table.whole("confirmed_hours", default.confirmed_hours, 0, 720),
+    )
+    table.done()
+    return keeping
 
 
 def _backends(whole: Table) -> tuple[Backend, ...]:

@@ -12,6 +12,10 @@ class SettingsError(Exception):
     """The configuration says something that is not allowed: one sentence naming the file, the key and what is allowed."""
 
 
+class SettingsTorn(SettingsError):
+    """The configuration is empty, or no TOML at all: as a power cut leaves it."""
+
+
 class Table:
     """A TOML table at `place` (dotted, "" for the whole file) of `file`."""
 
@@ -75,6 +79,11 @@ class Table:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.refused(key, f"is {value!r}; allowed: a whole number from {low} to {high}")
         return value
+
+    def whole_or_none(self, key: str, low: int, high: int) -> int | None:
+        """The same; None where the file does not have it."""
+        self._taken.add(key)
+        return self.whole(key, low, low, high) if self.has(key) else None
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
         """A number from `low` to `high`; nan is none."""

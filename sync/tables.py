@@ -132,6 +132,7 @@ def m004_delivery(db: Database) -> None:
         "ALTER TABLE finding ADD COLUMN confirmed_s REAL",
         "CREATE INDEX finding_by_photo ON finding (best_frame_id)",
         "CREATE INDEX finding_just_confirmed ON finding (id) WHERE unconfirmed = 0 AND confirmed_s IS NULL",
+        "CREATE INDEX frame_with_photo ON frame (round_id, odometer_m) WHERE file IS NOT NULL",
         "ALTER TABLE round ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0",
         # By the moment `at_s` of the confirmed clock (sync/calendar.py) the round's photos up to `odometer_m` were there.
         """

@@ -86,6 +86,7 @@ TABLES = {
     "## [camera]": configured.Camera,
     "## [trigger]": configured.Trigger,
     "## [models]": configured.Models,
+    "## [storage]": configured.Keeping,
     "## [[backend]]": configured.Backend,
 }
 
