@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.settings import DEFAULT_FILE
+from sync.bench_outbox import ROWS
 from sync.bench_spacing import SECONDS, SEEDS
+from sync.faults.programme import SEED
 
 EXIT_CODES = "exit codes: 0 done; 1 a fault of ronde's; 2 wrong use or wrong configuration; 3 something is still undone"
 
@@ -150,9 +152,11 @@ def _add_bench(commands: Any) -> None:
     )
     command.add_argument(
         "name",
-        choices=["line", "spacing"],
+        choices=["line", "spacing", "faults", "outbox"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
-        "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed",
+        "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
+        "faults: the programme of faults, a table, 1 where a row fails; "
+        "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed",
     )
     line = command.add_argument_group("line")
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
@@ -160,4 +164,12 @@ def _add_bench(commands: Any) -> None:
     spacing = command.add_argument_group("spacing")
     spacing.add_argument("--seconds", type=float, metavar="S", help=f"length of each simulated drive (default: {SECONDS:g})")
     spacing.add_argument("--seeds", type=int, metavar="N", help=f"how many drives of each case (default: {SEEDS})")
+    faults = command.add_argument_group("faults")
+    faults.add_argument("--only", nargs="+", metavar="ROW", help="these rows (default: all)")
+    faults.add_argument("--load", choices=["short", "full"], help="how many faults in each row (default: full)")
+    faults.add_argument("--seed", type=int, metavar="N", help=f"of what is left to chance (default: {SEED})")
+    outbox = command.add_argument_group("outbox")
+    outbox.add_argument(
+        "--behind", type=int, metavar="N", help=f"rows behind what is drained the second time (default: {ROWS:,})"
+    )
     _add_json(command)

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,13 +17,14 @@ from inference.manifest import ModelRefused
 from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.table import SettingsError
-from sync import bench, bench_spacing, demo
+from sync import bench, bench_outbox, bench_spacing, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
 from sync.doctor import check_unit
 from sync.export import ExportRefused, export_findings, export_tracks
 from sync.failure import DatabaseFailed, DatabaseRefused
+from sync.faults import programme
 from sync.plot import PlotRefused, check_plot, plot_round
 from sync.receiver import ReceiverRefused, run_receiver
 from sync.replay import ReplayRefused, replay
@@ -33,12 +35,14 @@ DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
 
 REFUSED = (
     AlreadyRunning,
+    bench_outbox.BenchRefused,
     bench_spacing.BenchRefused,
     DatabaseRefused,
     DriveRefused,
     ExportRefused,
     ModelRefused,
     PlotRefused,
+    programme.FaultsRefused,
     ReceiverRefused,
     ReplayRefused,
     SettingsError,
@@ -126,17 +130,30 @@ def _export(args: argparse.Namespace) -> int:
     return DONE
 
 
+OPTIONS: Mapping[str, Sequence[str]] = {
+    "line": ("drive", "config"),
+    "spacing": ("seconds", "seeds"),
+    "faults": ("only", "load", "seed"),
+    "outbox": ("behind",),
+}
+"""The options that belong to one bench alone; each is None where it was not given."""
+
+
 def _bench(args: argparse.Namespace) -> int:
-    if args.name == "spacing":
-        return _bench_spacing(args)
-    _only(args, "spacing", "seconds", "seeds")
+    for name, options in OPTIONS.items():
+        for option in options:
+            if name != args.name and getattr(args, option) is not None:
+                raise bench_spacing.BenchRefused(f"--{option} belongs to bench {name}, not to bench {args.name}")
+    return BENCHES[args.name](args)
+
+
+def _bench_line(args: argparse.Namespace) -> int:
     result = bench.bench_line(args.drive, read_settings(args.config) if args.config else None)
     print(json.dumps(result) if args.json else bench.in_words(result))
     return DONE
 
 
 def _bench_spacing(args: argparse.Namespace) -> int:
-    _only(args, "line", "drive", "config")
     seconds = bench_spacing.SECONDS if args.seconds is None else args.seconds
     seeds = bench_spacing.SEEDS if args.seeds is None else args.seeds
     with _bar("bench spacing") as progress:
@@ -145,11 +162,24 @@ def _bench_spacing(args: argparse.Namespace) -> int:
     return UNDONE if result["goals_missed"] else DONE
 
 
-def _only(args: argparse.Namespace, name: str, *options: str) -> None:
-    """Refuse options that belong to the bench of this name, not to the one that is asked for."""
-    for option in options:
-        if getattr(args, option) is not None:
-            raise bench_spacing.BenchRefused(f"--{option} belongs to bench {name}, not to bench {args.name}")
+def _bench_faults(args: argparse.Namespace) -> int:
+    seed = programme.SEED if args.seed is None else args.seed
+    result = programme.bench_faults(
+        args.only or (), args.load or "full", seed, lambda line: print(line, file=_told(args), flush=True)
+    )
+    print(json.dumps(result) if args.json else programme.in_words(result))
+    return OUR_FAULT if result["failed"] else DONE
+
+
+def _bench_outbox(args: argparse.Namespace) -> int:
+    result = bench_outbox.bench_outbox(bench_outbox.ROWS if args.behind is None else args.behind)
+    print(json.dumps(result) if args.json else bench_outbox.in_words(result))
+    return UNDONE if result["goals_missed"] else DONE
+
+
+def _told(args: argparse.Namespace) -> TextIO:
+    """Where lines go that come before the result."""
+    return sys.stderr if args.json else sys.stdout
 
 
 def _until_told() -> threading.Event:
@@ -179,6 +209,13 @@ class _Bar:
 def _bar(name: str) -> _Bar:
     return _Bar(name)
 
+
+BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "line": _bench_line,
+    "spacing": _bench_spacing,
+    "faults": _bench_faults,
+    "outbox": _bench_outbox,
+}
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,

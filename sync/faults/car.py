@@ -76,7 +76,7 @@ class Car:
         return until(lambda: self.waiting() == 0, "the outbox is empty", within_s)
 
 
-def one(plan: Plan, more: str = "") -> tuple[Town, Car]:
+def one(plan: Plan) -> tuple[Town, Car]:
     """A town with one car."""
-    town = Town(plan.ground, more)
+    town = Town(plan.ground)
     return town, Car(plan.ground, town)

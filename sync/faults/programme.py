@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from sync.faults import cuts, kills, table, writes
+from sync.faults import brokers, cuts, kills, table, writes
 from sync.faults.ground import TooLate, ground
 from sync.faults.row import Load, Plan, Result, Row, RowFailed, Tally, result_of, skipped
 
-ROWS: Final[tuple[Row, ...]] = (kills.ROW, writes.ROW, cuts.ROW)
+ROWS: Final[tuple[Row, ...]] = (kills.ROW, writes.ROW, cuts.ROW, brokers.ROW)
 """In the order of the table in docs/programme.md."""
+
+SEED = 1
 
 WORLD: Final = (RowFailed, TooLate, sqlite3.DatabaseError, OSError)
 """What ends a row and no more than that row."""
@@ -45,6 +47,9 @@ def bench_faults(only: Sequence[str], load: Load, seed: int, say: Callable[[str]
         signal.signal(signal.SIGTERM, before)
     failed = any(result.verdict == "failed" for result in results)
     return {"load": load, "seed": seed, "failed": failed, "rows": [result.as_json() for result in results]}
+
+
+in_words = table.in_words
 
 
 def run_row(row: Row, load: int, seed: int, *, full: bool = False) -> Result:

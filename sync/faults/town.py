@@ -53,9 +53,9 @@ def free_port() -> int:
 class Mosquitto:
     """A broker on a port that stays the same, whatever happens to its process."""
 
-    def __init__(self, ground: Ground, more: str = STOCK) -> None:
+    def __init__(self, ground: Ground, more: str = STOCK, name: str = "broker") -> None:
         self._ground = ground
-        self.folder = ground.folder_of("broker")
+        self.folder = ground.folder_of(name)
         self.authority = Authority(self.folder)
         self.authority.issue("localhost", "server")
         self.port = free_port()
@@ -103,10 +103,10 @@ def _tcp_lines() -> Sequence[list[str]]:
 class Town:
     """A broker and `ronde receive` behind it, and what that has stored."""
 
-    def __init__(self, ground: Ground, more: str = STOCK) -> None:
+    def __init__(self, ground: Ground, more: str = STOCK, name: str = "town") -> None:
         self._ground = ground
-        self.broker = Mosquitto(ground, more)
-        self.file = ground.folder / "town.db"
+        self.broker = Mosquitto(ground, more, f"{name}-broker")
+        self.file = ground.folder / f"{name}.db"
         self._paper = self.broker.authority.issue("receiver", "receiver")
         self._child: Child | None = None
         self.receive()
