@@ -8,11 +8,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from sync.faults import brokers, cuts, kills, table, writes
+from sync.faults import brokers, cuts, images, kills, models, receivers, table, tls, writes
 from sync.faults.ground import TooLate, ground
 from sync.faults.row import Load, Plan, Result, Row, RowFailed, Tally, result_of, skipped
 
-ROWS: Final[tuple[Row, ...]] = (kills.ROW, writes.ROW, cuts.ROW, brokers.ROW)
+ROWS: Final[tuple[Row, ...]] = (
+    kills.ROW,
+    writes.ROW,
+    cuts.ROW,
+    brokers.ROW,
+    models.ROW,
+    receivers.ROW,
+    images.ROW,
+    tls.ROW,
+)
 """In the order of the table in docs/programme.md."""
 
 SEED = 1
