@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sync.faults import brokers, cuts, images, kills, models, receivers, table, tls, writes
+from sync.faults import brokers, cuts, databases, disks, images, io_errors, kills, models, receivers, table, tls, writes
 from sync.faults.ground import TooLate, ground
 from sync.faults.row import Load, Plan, Result, Row, RowFailed, Tally, result_of, skipped
 
@@ -17,6 +17,9 @@ ROWS: Final[tuple[Row, ...]] = (
     writes.ROW,
     cuts.ROW,
     brokers.ROW,
+    disks.ROW,
+    io_errors.ROW,
+    databases.ROW,
     models.ROW,
     receivers.ROW,
     images.ROW,

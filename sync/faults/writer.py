@@ -12,7 +12,6 @@ has committed. Whoever reads that holds the truth outside of the file system tha
 import argparse
 import os
 import signal
-import sqlite3
 import sys
 import threading
 from collections.abc import Sequence
@@ -31,18 +30,23 @@ from inference.detect import Detection
 from inference.finding import Finding
 from inference.look import Looked
 from provisioning.settings import Settings, Unit, read_settings
-from sync.database import open_database, transaction
+from sync.custody import held
+from sync.database import transaction
 from sync.event import Event, event_id, finding_data
+from sync.failure import DatabaseDamaged, DatabaseFailed
 from sync.outbox import Outbox
 from sync.photo import PhotoNotWritten
 from sync.round_store import Recipients, RoundStore
 from sync.rounds import close_rounds, next_round_id, only_one, sweep
+from sync.storage import Outcome, Storage
 from sync.tally import Tally
 
 HEIGHT, WIDTH = 480, 640
 LABELS: Final = ("pothole", "crack_transverse", "manhole")
 MODEL: Final = "ab" * 32
 EVERY_M = 4.0
+RETRY_S = 0.2
+"""Before a database that cannot be used is tried again."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,19 +62,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     settings = read_settings(args.config)
     with only_one(settings.unit.state, "capture"):
-        db = open_database(settings.unit.state / "ronde.db")
-        try:
-            sweep(db, settings.unit.state)
-            close_rounds(db)
-            writer = _Bare(db, settings) if args.bare else _Photos(db, settings)
-            say("ready")
-            number = 0
-            while not stop.wait(args.every_s) and not 0 < args.count <= number:
-                number += 1
-                writer.write(number, args.findings)
-        finally:
-            db.close()
+        work = _Work(settings, args)
+        while not stop.is_set() and not work.done:
+            work.serve(stop)
     return 0
+
+
+class _Work:
+    """Commits one after the other, over any number of openings of the database."""
+
+    def __init__(self, settings: Settings, args: argparse.Namespace) -> None:
+        self._settings, self._args = settings, args
+        self._number = 0
+
+    @property
+    def done(self) -> bool:
+        """As many commits as were asked for have been tried."""
+        return bool(0 < self._args.count <= self._number)
+
+    def serve(self, stop: threading.Event) -> None:
+        """Open the database and write, until told to stop, done, or the database cannot be used: then rest for a moment."""
+        try:
+            self._serve(stop)
+        except (DatabaseFailed, DatabaseDamaged) as error:
+            say("failed", "database", str(error))
+            stop.wait(RETRY_S)
+
+    def _serve(self, stop: threading.Event) -> None:
+        state = self._settings.unit.state
+        with held(state / "ronde.db", look_over=True) as db:
+            sweep(db, state)
+            close_rounds(db)
+            writer = _Bare(db, self._settings) if self._args.bare else _Photos(db, self._settings)
+            storage = Storage(db, state, self._settings.keeping, told=bool(self._settings.backends))
+            say("ready")
+            while not stop.wait(self._args.every_s) and not self.done:
+                self._number += 1
+                writer.write(self._args.findings)
+                _make_room(storage)
+
+
+def _make_room(storage: Storage) -> None:
+    """As much as there is to do, as the unit does it beside its round."""
+    try:
+        while storage.step() in (Outcome.EVICTED, Outcome.EXPIRED):
+            pass
+    except DatabaseFailed as error:
+        say("failed", "room", str(error))
 
 
 def say(*words: str) -> None:
@@ -87,14 +125,17 @@ class _Photos:
         self._store = RoundStore(db, settings.unit.state, self._round_id, Recipients(settings.unit, settings.backends), MODEL)
         self._store.begin(datetime.now(timezone.utc), version("ronde"), {"roads": MODEL}, {})
         self._rng = np.random.default_rng(0)
+        self._frames = 0
 
-    def write(self, number: int, findings: int) -> None:
+    def write(self, findings: int) -> None:
         """One frame."""
+        self._frames += 1
+        number = self._frames
         frame_id = f"{self._round_id}-{number:06d}"
         say("try", frame_id)
         try:
             kept = self._store.keep(self._looked(number, findings), self._tally.timed)
-        except PhotoNotWritten as error:
+        except (PhotoNotWritten, DatabaseFailed) as error:
             say("failed", frame_id, str(error))
             return
         file, sha256 = self._db.conn.execute("SELECT file, sha256 FROM frame WHERE id = ?", [kept.frame_id]).fetchone()
@@ -122,10 +163,12 @@ class _Bare:
             db.conn.execute(
                 "INSERT INTO round (id, software, models, settings) VALUES (?, ?, '{}', '{}')", [self._round_id, version("ronde")]
             )
-        self._made = 0
+        self._made = self._written = 0
 
-    def write(self, number: int, findings: int) -> None:
+    def write(self, findings: int) -> None:
         """One transaction."""
+        self._written += 1
+        number = self._written
         events = [bare_event(self._unit, self._round_id, self._made + k, number) for k in range(findings)]
         self._made += findings
         name = f"{self._round_id}-e{number}"
@@ -134,7 +177,7 @@ class _Bare:
             with transaction(self._db):
                 for event in events:
                     self._outbox.put(event, self._backends)
-        except sqlite3.OperationalError as error:
+        except DatabaseFailed as error:
             say("failed", name, str(error))
             return
         say("kept", name, "-", "-", _ids([event.id for event in events]))
