@@ -8,8 +8,9 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from threading import Event as Signal
@@ -19,6 +20,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused, failure_of, named
+from sync.pages import PAGE
 from sync.tables import MIGRATIONS
 
 BUSY_S = 10.0
@@ -29,7 +31,8 @@ WAL_BYTES = 8 * 1024 * 1024
 
 PAUSE_S = 0.02
 DAMAGED: Final = ".damaged"
-"""Added to the database's name: the file by which one process tells the others to let go of it."""
+"""Added to the database's name: the file by which one process tells the others to let go of it. It holds the number (inode) of
+the very file that is meant, so that it says nothing about the next one."""
 
 
 class Held(Database):
@@ -39,12 +42,18 @@ class Held(Database):
         super().__init__(connection)
         self.file = file
         self._hold = hold
-        self._damaged = damaged_mark(file)
+        self._inode = inode_of(file)
+        self._mark = _mark_of(file)
+
+    def mark_damaged(self) -> None:
+        """Tells whoever else holds the file that it is damaged."""
+        with suppress(OSError):  # where the disk takes nothing, nobody else can write either
+            mark_damaged(self.file, self._inode)
 
     def look_up(self) -> None:
         """Raises `DatabaseDamaged` where another process asks to let go."""
-        if self._damaged.exists():
-            raise DatabaseDamaged(f"{self.file} is damaged: another process has found it so")
+        if self._mark.exists() and is_marked(self.file):
+            raise DatabaseDamaged(f"{self.file} is damaged: another process has found it so", told=True)
 
     def close(self) -> None:
         """Closes the file and lets its folder go."""
@@ -86,6 +95,7 @@ def open_database(file: Path) -> Held:
     """
     _need_folder(file)
     hold = hold_folder(file.parent, fcntl.LOCK_SH)
+    assert hold is not None
     try:
         opened = open_tables(file, MIGRATIONS)
     except BaseException:
@@ -94,8 +104,8 @@ def open_database(file: Path) -> Held:
     return Held(opened.conn, file, hold)
 
 
-def hold_folder(folder: Path, how: int) -> int:
-    """Locks a folder, shared or exclusive, until the returned descriptor is closed.
+def hold_folder(folder: Path, how: int, *, needless: Callable[[], bool] = lambda: False) -> int | None:
+    """Locks a folder, shared or exclusive, until the returned descriptor is closed; None where it became `needless` meanwhile.
 
     Raises:
         DatabaseFailed: others do not let go of it within `BUSY_S`.
@@ -103,8 +113,11 @@ def hold_folder(folder: Path, how: int) -> int:
     hold = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     deadline_s, pause = time.monotonic() + BUSY_S, Signal()
     while not _try_to_lock(hold, how):
-        if time.monotonic() > deadline_s:
+        late = time.monotonic() > deadline_s
+        if late or needless():
             os.close(hold)
+            if not late:
+                return None
             raise DatabaseFailed("database_locked", f"another process does not let go of the database in {folder}")
         pause.wait(PAUSE_S)
     return hold
@@ -118,8 +131,33 @@ def _try_to_lock(hold: int, how: int) -> bool:
     return True
 
 
-def damaged_mark(file: Path) -> Path:
-    """The file that says that the database `file` is damaged."""
+def inode_of(file: Path) -> int | None:
+    """The number of the file of this name, None where there is none."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def mark_damaged(file: Path, inode: int | None) -> None:
+    """Tells whoever holds the file with this number to let go of it."""
+    _mark_of(file).write_text(str(inode), encoding="ascii")
+
+
+def is_marked(file: Path) -> bool:
+    """Whether somebody has found the file that has this name now to be damaged."""
+    try:
+        return _mark_of(file).read_text(encoding="ascii") == str(inode_of(file))
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
+
+
+def unmark(file: Path) -> None:
+    """Takes the mark away: the file that was meant has another name."""
+    _mark_of(file).unlink(missing_ok=True)
+
+
+def _mark_of(file: Path) -> Path:
     return file.with_name(file.name + DAMAGED)
 
 
@@ -143,7 +181,7 @@ def open_tables(file: Path, migrations: Migrations) -> Database:
     except (DatabaseRefused, DatabaseFailed):
         _close(db)
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         _close(db)
         raise _refusal(file, error) from error
     return db
@@ -154,7 +192,7 @@ def _need_folder(file: Path) -> None:
         raise DatabaseRefused(f"{file} cannot be created: there is no folder {file.parent}")
 
 
-def _refusal(file: Path, error: sqlite3.DatabaseError) -> DatabaseFailed | DatabaseRefused:
+def _refusal(file: Path, error: Exception) -> DatabaseFailed | DatabaseRefused:
     """Why a file cannot be opened: what an error means, and a read-only disk by its name."""
     failure = failure_of(error)
     if isinstance(failure, DatabaseFailed):
@@ -171,7 +209,10 @@ def _close(db: Database | None) -> None:
 
 
 def _set_up(db: Database) -> None:
+    # A flipped byte in a text must not end a process: what it belongs to is found wrong where it is used.
+    db.conn.text_factory = partial(str, encoding="utf-8", errors="replace")
     for pragma in (
+        f"page_size = {PAGE}",  # of a new file: what `sync.salvage` counts on
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",

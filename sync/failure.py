@@ -1,5 +1,6 @@
 """What SQLite's errors mean: the world failed for now, the file is damaged, or a bug."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,13 @@ class DatabaseRefused(Exception):
 
 
 class DatabaseDamaged(DatabaseRefused):
-    """The file is damaged, or another process has found it so: close it, and open it again with `sync.custody`."""
+    """The file is damaged, or another process has found it so (`told`): close it, and open it again with `sync.custody`."""
+
+    code: Final = "database_damaged"
+
+    def __init__(self, sentence: str, *, told: bool = False) -> None:
+        super().__init__(sentence)
+        self.told = told
 
 
 class DatabaseFailed(Exception):
@@ -38,22 +45,28 @@ class DatabaseFailed(Exception):
         self.code = code
 
 
+def disk_failure(what: str, error: OSError) -> DatabaseFailed:
+    """What an error of the file system means; `what` could not be done."""
+    codes: dict[int | None, Code] = {errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full", errno.EROFS: "disk_read_only"}
+    return DatabaseFailed(codes.get(error.errno, "disk_error"), f"{what}: {error.strerror or error}")
+
+
 @contextmanager
 def named() -> Iterator[None]:
     """What SQLite raises inside leaves as `DatabaseFailed` or `DatabaseDamaged`; a bug stays as it is."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         failure = failure_of(error)
         if failure is None:
             raise
         raise failure from error
 
 
-def failure_of(error: sqlite3.DatabaseError) -> DatabaseFailed | DatabaseDamaged | None:
+def failure_of(error: Exception) -> DatabaseFailed | DatabaseDamaged | None:
     """What an error of SQLite means; None where it is a bug."""
     said = str(error)
-    if said.startswith(DAMAGES):
+    if said.startswith(DAMAGES) or isinstance(error, UnicodeDecodeError):  # SQLite names what is broken in what is broken
         return DatabaseDamaged(f"the database is damaged: {said}")
     for begin, code, meaning in FAILURES:
         if said.startswith(begin):

@@ -8,7 +8,7 @@ import pytest
 from sqlite_utils import Database
 
 from sync import database
-from sync.database import damaged_mark, next_number, open_database, transaction
+from sync.database import inode_of, mark_damaged, next_number, open_database, transaction, unmark
 from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused
 from sync.tables import MIGRATIONS
 
@@ -208,12 +208,12 @@ def test_an_outbox_of_the_version_before_keeps_its_rows_and_its_numbers(tmp_path
 def test_damage_is_told_from_what_passes(tmp_path):
     file = tmp_path / "ronde.db"
     db = open_database(file)
-    damaged_mark(file).touch()
+    mark_damaged(file, inode_of(file))
     with pytest.raises(DatabaseDamaged, match="another process has found it so"), transaction(db):
         pass
     assert not db.conn.in_transaction
     db.close()
-    damaged_mark(file).unlink()
+    unmark(file)
     file.write_bytes(b"x" * 9000)
     with pytest.raises(DatabaseDamaged, match="file is not a database"):
         open_database(file)

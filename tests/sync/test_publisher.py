@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from provisioning.settings import Backend, Unit
 from sync.broker import NO_SUBSCRIBERS, SUCCESS, Lost, Puback, Received
-from sync.database import damaged_mark, open_database, transaction
+from sync.database import inode_of, mark_damaged, open_database, transaction
 from sync.failure import DatabaseDamaged
 from sync.flight import PROBE, WINDOW
 from sync.ledger import TRIES
@@ -369,7 +369,7 @@ def test_a_full_disk_is_an_outcome(bench):
 def test_a_damaged_database_ends_the_step_and_the_connection_with_it(bench):
     bench.put(1, 1)
     bench.step()
-    damaged_mark(bench.db.file).touch()
+    mark_damaged(bench.db.file, inode_of(bench.db.file))
     bench.broker.say(ack("finding-1"))
     with pytest.raises(DatabaseDamaged, match="another process has found it so"):
         bench.publisher.run(Signal())
