@@ -1,5 +1,6 @@
 """The unit of a row: its folder, its configuration, and its processes."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Car:
         self.town = town
         self.state = state or ground.folder_of(f"state-{name}")
         self.journal = Journal()
+        self.streams: tuple[str, ...] = ("finding", "track")
         self._paper: Paper = town.broker.authority.issue(f"{FLEET}/{name}", name)
         self._name = name
         self.config = ground.folder / f"{name}.toml"
@@ -36,7 +38,7 @@ class Car:
         self.config.write_text(
             f'[unit]\nfleet = "{FLEET}"\nname = "{self._name}"\nstate = "{self.state}"\n{more}'
             f'[[backend]]\nname = "roads"\nurl = "{url}"\nca = "{ca}"\ncert = "{self._paper.cert}"\nkey = "{self._paper.key}"\n'
-            'streams = ["finding", "track"]\n',
+            f"streams = {json.dumps(self.streams)}\n",
             encoding="utf-8",
         )
 

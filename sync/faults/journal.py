@@ -25,6 +25,7 @@ class Journal:
     ready: int = 0
     tried: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
+    order: list[str] = field(default_factory=list)
     photos: dict[str, tuple[str, str]] = field(default_factory=dict)
     kept: int = 0
     failed: list[str] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Journal:
             self.in_hand = None
             self.kept += 1
             self.events.update(_ids(ids))
+            self.order += _ids(ids)
             if file != "-":
                 self.photos[frame_id] = (file, sha256)
         elif word == "failed":
