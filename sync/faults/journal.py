@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 import sqlite3
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ class Journal:
     kept: int = 0
     failed: list[str] = field(default_factory=list)
     in_hand: str | None = None
+    longest_s: float = 0.0
+    _last_s: float | None = None
 
     def line(self, said: str) -> None:
         """Take a line of the writer's."""
@@ -42,6 +45,7 @@ class Journal:
             self.tried.update(_ids(ids))
         elif word == "kept":
             frame_id, file, sha256, ids = rest.split(" ")
+            self._time()
             self.in_hand = None
             self.kept += 1
             self.events.update(_ids(ids))
@@ -51,6 +55,13 @@ class Journal:
         elif word == "failed":
             self.in_hand = None
             self.failed.append(rest)
+
+    def _time(self) -> None:
+        """Note the longest time between two commits."""
+        now_s = time.monotonic()
+        if self._last_s is not None:
+            self.longest_s = max(self.longest_s, now_s - self._last_s)
+        self._last_s = now_s
 
 
 def _ids(told: str) -> list[str]:
