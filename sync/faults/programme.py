@@ -8,7 +8,24 @@ from typing import Any, Final
 
 import numpy as np
 
-from sync.faults import brokers, cuts, databases, disks, images, io_errors, kills, models, receivers, table, tls, writes
+from sync.faults import (
+    brokers,
+    clocks,
+    cuts,
+    databases,
+    disks,
+    images,
+    io_errors,
+    kills,
+    links,
+    models,
+    outage,
+    receivers,
+    soak,
+    table,
+    tls,
+    writes,
+)
 from sync.faults.ground import TooLate, ground
 from sync.faults.row import Load, Plan, Result, Row, RowFailed, Tally, result_of, skipped
 
@@ -16,14 +33,18 @@ ROWS: Final[tuple[Row, ...]] = (
     kills.ROW,
     writes.ROW,
     cuts.ROW,
+    outage.ROW,
     brokers.ROW,
+    links.ROW,
     disks.ROW,
     io_errors.ROW,
+    clocks.ROW,
     databases.ROW,
     models.ROW,
     receivers.ROW,
     images.ROW,
     tls.ROW,
+    soak.ROW,
 )
 """In the order of the table in docs/programme.md."""
 

@@ -1,0 +1,89 @@
+"""A day without a network: what a day makes waits in the outbox, then all of it goes while the car drives on.
+
+The day itself is not waited for: its events are put in as fast as they go, many in a transaction. What follows is at full size.
+"""
+
+import time
+from pathlib import Path
+from typing import Final
+
+from sync.bench_outbox import fill
+from sync.event import event_id
+from sync.faults.car import Car
+from sync.faults.ground import until
+from sync.faults.journal import audit_backend
+from sync.faults.need import MOSQUITTO
+from sync.faults.row import Plan, Row, Tally
+from sync.faults.town import Town, rows
+
+DAY: Final = 24 * 3600 * 9
+"""Events of 24 h at 9 a second."""
+ROUND: Final = "00000000-1"
+LIVE_EVERY_S = 1 / 9
+
+LEAST_PER_S = 500.0
+MOST_RSS_MIB = 150
+MOST_OUTBOX_BYTES = 1_000_000_000
+LATEST_S = 5.0
+"""The promises: the rate, sync's memory, the outbox's size, and how late a live event may be."""
+
+SLOWEST_PER_S = 150.0
+MORE_S = 120.0
+
+
+def run(plan: Plan, tally: Tally) -> None:
+    """Fill, connect, drive on, and wait until all is there."""
+    town = Town(plan.ground)
+    car = Car(plan.ground, town)
+    fill(car, plan.load, ROUND)
+    tally.injected = car.waiting()
+    outbox_bytes = _size(car.state)
+    writer = car.write("--bare", "--findings", 1, "--every-s", LIVE_EVERY_S)
+    until(lambda: car.journal.kept > 0, "the car drives on", MORE_S)
+    began_s = time.monotonic()
+    sync = car.sync()
+    until(lambda: _stored(town) >= plan.load + car.journal.kept, "all events are stored", plan.load / SLOWEST_PER_S + MORE_S)
+    took_s = time.monotonic() - began_s
+    outbox_bytes = max(outbox_bytes, _size(car.state))
+    rss_mib = peak_rss_mib(sync.pid)
+    writer.stop()
+    car.drained(MORE_S)
+    sync.stop()
+    car.journal.events |= {event_id(car.unit, "finding", ROUND, n) for n in range(plan.load)}
+    audit_backend(car.journal, car.unit, town, tally)
+    rate = plan.load / took_s
+    late_s = _latest_s(town)
+    tally.check(rate >= LEAST_PER_S, f"{rate:.0f} events/s, at least {LEAST_PER_S:g} are wanted")
+    tally.check(rss_mib <= MOST_RSS_MIB, f"sync takes {rss_mib} MiB, allowed are {MOST_RSS_MIB}")
+    tally.check(outbox_bytes <= MOST_OUTBOX_BYTES, f"the outbox takes {outbox_bytes / 1e6:.0f} MB")
+    tally.check(late_s <= LATEST_S, f"a live event came {late_s:.1f} s late, allowed are {LATEST_S:g}")
+    tally.measured |= {"events/s": round(rate), "memory MiB": rss_mib, "outbox MB": round(outbox_bytes / 1e6)}
+    tally.measured["latest live event s"] = round(late_s, 1)
+
+
+def _stored(town: Town) -> int:
+    found = rows(town.file, "SELECT max(rowid) FROM event")
+    return int(found[0][0] or 0) if found else 0
+
+
+def _size(state: Path) -> int:
+    """Bytes of the database and its log."""
+    return sum(file.stat().st_size for file in state.glob("ronde.db*"))
+
+
+def _latest_s(town: Town) -> float:
+    """How long the slowest live event took from its making to the backend's table."""
+    query = "SELECT max(julianday(received_at) - julianday(time)) * 86400 FROM finding WHERE round_id != ?"
+    found = rows(town.file, query, ROUND)
+    return float(found[0][0] or 0.0)
+
+
+def peak_rss_mib(pid: int) -> int:
+    """The most memory that a process ever held, in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+ROW = Row("outage", "24 h without a network at 9 events/s", short=5_000, full=DAY, needs=(MOSQUITTO,), run=run)
