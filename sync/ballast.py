@@ -4,9 +4,13 @@ import os
 from pathlib import Path
 from typing import Final
 
+from provisioning.log import events
+
 BALLAST_BYTES: Final = 1024 * 1024
 NAME: Final = "ballast"
 BLOCK: Final = b"\0" * 65536
+
+log = events("storage")
 
 
 class Ballast:
@@ -29,6 +33,7 @@ class Ballast:
             self._file.unlink()
         except FileNotFoundError:
             return False
+        log.warning("ballast_dropped")
         return True
 
     def restore(self) -> bool:

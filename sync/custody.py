@@ -20,7 +20,7 @@ from device.boot import boot_id
 from provisioning.durable import sync_folder
 from provisioning.log import events
 from sync import numbers
-from sync.aside import next_aside, unsalvaged_files
+from sync.aside import next_aside, spent_files, unsalvaged_files
 from sync.database import Held, hold_folder, inode_of, is_marked, mark_damaged, open_database, open_tables, transaction, unmark
 from sync.failure import DatabaseDamaged, DatabaseRefused, disk_failure, named
 from sync.salvage import Salvage
@@ -31,6 +31,9 @@ CHECK_S = 1.0
 
 SALVAGE_S = 2.0
 """How long the new database waits for what can be salvaged."""
+
+KEPT = 3
+"""So many old databases stay at most, once they are salvaged."""
 
 CHECK_EVERY_STEPS = 20_000
 
@@ -189,6 +192,8 @@ def _begin(file: Path, aside: Path, reason: str) -> None:
 
 def _set_aside(file: Path) -> Path:
     """Renames the database and its log, and takes the mark away; durable when this returns."""
+    for spent in spent_files(file)[: -KEPT + 1]:
+        spent.unlink()
     aside = next_aside(file)
     log_file = file.with_name(file.name + "-wal")
     if log_file.exists():

@@ -19,9 +19,10 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused, failure_of, named
+from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused, disk_failure, failure_of, named
 from sync.pages import PAGE
 from sync.tables import MIGRATIONS
+from sync.wal_index import Index, release, reserve
 
 BUSY_S = 10.0
 """How long a process waits for the other's write lock, and for one that makes the database anew."""
@@ -38,10 +39,11 @@ the very file that is meant, so that it says nothing about the next one."""
 class Held(Database):
     """The unit's database, open. Its folder is held (shared flock) as long as it is: nobody makes the database anew meanwhile."""
 
-    def __init__(self, connection: sqlite3.Connection, file: Path, hold: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: Path, hold: int, index: Index | None) -> None:
         super().__init__(connection)
         self.file = file
         self._hold = hold
+        self._index = index
         self._inode = inode_of(file)
         self._mark = _mark_of(file)
 
@@ -59,6 +61,7 @@ class Held(Database):
         """Closes the file and lets its folder go."""
         super().close()
         if self._hold >= 0:
+            release(self._index)
             os.close(self._hold)
             self._hold = -1
 
@@ -96,12 +99,17 @@ def open_database(file: Path) -> Held:
     _need_folder(file)
     hold = hold_folder(file.parent, fcntl.LOCK_SH)
     assert hold is not None
+    db: Database | None = None
     try:
-        opened = open_tables(file, MIGRATIONS)
-    except BaseException:
+        db = open_tables(file, MIGRATIONS)
+        index = reserve(file)
+    except BaseException as error:
+        _close(db)
         os.close(hold)
+        if isinstance(error, OSError):
+            raise disk_failure(f"{file} cannot be opened", error) from error
         raise
-    return Held(opened.conn, file, hold)
+    return Held(db.conn, file, hold, index)
 
 
 def hold_folder(folder: Path, how: int, *, needless: Callable[[], bool] = lambda: False) -> int | None:

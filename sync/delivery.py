@@ -15,15 +15,19 @@ from typing import Any
 from sqlite_utils import Database
 
 from device.boot import boot_id
+from provisioning.good import keep_good
 from provisioning.log import events
 from provisioning.settings import Backend, Settings
 from sync.broker import Broker, Message, Session, address_of
+from sync.custody import held
 from sync.database import open_database
 from sync.event import Event, birth_data, compact, payload, state_data, topic
-from sync.health import put_health
+from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused
 from sync.mqtt import PahoBroker
 from sync.outbox import Outbox
 from sync.publisher import AGAIN_S, POLL_S, Publisher, Step
+from sync.rest import Rest
+from sync.tending import DATABASE, Tending
 
 GIVE_UP_S = 60.0
 """`--once` ends after this long without a confirmation."""
@@ -32,8 +36,6 @@ HEALTH_S = 60.0
 
 SESSION_S = 24 * 3600
 """The broker keeps acknowledgements and commands this long for a unit that is away."""
-
-DATABASE = "ronde.db"
 
 log = events("sync")
 
@@ -98,7 +100,7 @@ def _empty(settings: Settings, give_up_s: float, again_s: float, stop: threading
     given_up = False
     try:
         while outbox.waits(backend.name) and not stop.is_set():
-            if publisher.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST):
+            if publisher.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST, Step.FAILED):
                 stop.wait(POLL_S / 5)
             given_up = time.monotonic() - publisher.confirmed_s > give_up_s
             if given_up:
@@ -117,52 +119,71 @@ def _empty(settings: Settings, give_up_s: float, again_s: float, stop: threading
 def run_sync(
     settings: Settings, stop: threading.Event, *, health_s: float = HEALTH_S, alive: Callable[[], None] = lambda: None
 ) -> None:
-    """Delivers until told to stop, and makes a health event every `health_s` seconds; `alive` is called between.
+    """Delivers until told to stop, makes a health event every `health_s` seconds, looks after the disk; calls `alive` between.
+
+    A database that fails is tried again, a damaged one made anew: neither ends this.
 
     Raises:
-        DatabaseRefused: there is no usable database.
+        DatabaseRefused: there is no state folder.
     """
-    db = open_database(settings.unit.state / DATABASE)
+    if not settings.unit.state.is_dir():
+        raise DatabaseRefused(f"there is no folder {settings.unit.state}")
+    if settings.fallback is not None:
+        log.error("settings_fell_back", reason=settings.fallback)
+    elif settings.source is not None:
+        keep_good(settings.source)
     pool = ThreadPoolExecutor(max(1, len(settings.backends)), "sync")
-    running = [pool.submit(_serve, settings, stop, backend) for backend in settings.backends]
+    servings = [Serving(settings, backend) for backend in settings.backends]
+    running = [pool.submit(serving.run, stop) for serving in servings]
+    tending = Tending(settings, lambda: {code for serving in servings for code in serving.alarms()}, health_s)
     try:
-        _tend(settings, stop, db, running, health_s=health_s, alive=alive)
+        tending.run(partial(_over, stop, running, alive))
     finally:
         stop.set()
         pool.shutdown()
-        db.close()
 
 
-def _tend(
-    settings: Settings,
-    stop: threading.Event,
-    db: Database,
-    running: Sequence[Future[None]],
-    *,
-    health_s: float,
-    alive: Callable[[], None],
-) -> None:
-    """Health, and the end of everything when one thread ended by a bug."""
-    due_s = time.monotonic()
-    while not stop.is_set():
-        if time.monotonic() >= due_s:
-            due_s = time.monotonic() + health_s
-            put_health(db, settings.unit, settings.backends)
-        alive()
-        if running:
-            done = wait(running, timeout=POLL_S, return_when=FIRST_EXCEPTION).done
-            for ended in done:
-                ended.result()
-        else:
-            stop.wait(POLL_S)
+def _over(stop: threading.Event, running: Sequence[Future[None]], alive: Callable[[], None]) -> bool:
+    """Waits a little; whether to stop. A thread that ended by a bug ends everything."""
+    alive()
+    if running:
+        for ended in wait(running, timeout=POLL_S, return_when=FIRST_EXCEPTION).done:
+            ended.result()
+    else:
+        stop.wait(POLL_S)
+    return stop.is_set()
 
 
-def _serve(settings: Settings, stop: threading.Event, backend: Backend) -> None:
-    db = open_database(settings.unit.state / DATABASE)
-    try:
-        Publisher(db, settings.unit, backend, partial(knock, settings, backend, db)).run(stop)
-    finally:
-        db.close()
+class Serving:
+    """One backend, with a database connection that is made again whenever the database was."""
+
+    def __init__(self, settings: Settings, backend: Backend) -> None:
+        self._settings = settings
+        self._backend = backend
+        self._rest = Rest(backend.name, log, time.monotonic)
+        self._publisher: Publisher | None = None
+
+    def alarms(self) -> frozenset[str]:
+        """What is wrong now, as codes of health. Called by other threads."""
+        publisher, failure = self._publisher, self._rest.failure
+        return frozenset({failure.code}) if failure else publisher.alarms() if publisher else frozenset()
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until told to stop."""
+        while not stop.is_set():
+            self._serve(stop)
+            stop.wait(self._rest.left_s())
+
+    def _serve(self, stop: threading.Event) -> None:
+        """Deliver until told to stop, or the database has to be opened again."""
+        settings, backend = self._settings, self._backend
+        try:
+            with held(settings.unit.state / DATABASE) as db:
+                self._rest.over()
+                self._publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db))
+                self._publisher.run(stop)
+        except (DatabaseFailed, DatabaseDamaged) as error:
+            self._rest.begin(error)
 
 
 def knock(settings: Settings, backend: Backend, db: Database) -> Broker:

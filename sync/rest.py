@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from device.backoff import Backoff
 from provisioning.log import Events
-from sync.failure import DatabaseFailed
+from sync.failure import DatabaseDamaged, DatabaseFailed
 
 FIRST_S, LONGEST_S = 0.5, 30.0
 """The first and the longest rest after a failure."""
@@ -19,13 +19,13 @@ class Rest:
         self._clock = clock
         self._backoff = Backoff(FIRST_S, LONGEST_S)
         self._until_s = clock()
-        self.failure: DatabaseFailed | None = None
+        self.failure: DatabaseFailed | DatabaseDamaged | None = None
 
     def left_s(self) -> float:
         """How long until the next try."""
         return max(0.0, self._until_s - self._clock())
 
-    def begin(self, failure: DatabaseFailed) -> None:
+    def begin(self, failure: DatabaseFailed | DatabaseDamaged) -> None:
         """The database has failed."""
         rest_s = self._backoff.next_s()
         self._until_s = self._clock() + rest_s
@@ -36,5 +36,7 @@ class Rest:
         """The database has worked."""
         if self.failure is not None:
             self._log.info("database_recovered", of=self._who)
+            # One that is damaged again and again is made anew more and more seldom.
+            if not isinstance(self.failure, DatabaseDamaged):
+                self._backoff.reset()
             self.failure = None
-            self._backoff.reset()

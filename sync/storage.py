@@ -90,10 +90,12 @@ class Storage:
             self._alarms = frozenset({"disk_read_only"})
             return Outcome.READ_ONLY
         alarms = {"wal_large"} if self._wal_bytes() > WAL_ALARM_BYTES else set()
-        if free < 2 * BALLAST_BYTES and self._ballast.drop():
-            log.warning("ballast_dropped", free_bytes=free)
+        if free < 2 * BALLAST_BYTES:
+            self._ballast.drop()
         if free < self.reserve_bytes(disk.f_blocks * disk.f_frsize):
             evicted = self._evict_safely()
+            if not evicted and "disk_low" not in self._alarms:
+                log.error("nothing_may_go", free_bytes=free)
             self._alarms = frozenset(alarms if evicted else alarms | {"disk_low"})
             return Outcome.EVICTED if evicted else Outcome.SHORT
         self._alarms = frozenset(alarms)

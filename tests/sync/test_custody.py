@@ -89,15 +89,15 @@ def fill_after(db):
 
 
 def test_each_that_is_set_aside_has_a_name_of_its_own_and_says_why(file, fill):
-    for n in (1, 2, 3):
+    for n in (1, 2, 3, 4):
         fill(file, 3)
         wipe(file, 1)
         with held(file) as db:
             reason = db.conn.execute("SELECT value FROM setting WHERE key = ?", [f"aside/ronde.db.aside-{n}"]).fetchone()[0]
         assert "not a database" in json.loads(reason)["reason"]
         assert json.loads(reason)["boot"] == boot_id()
-    assert [each.name for each in aside_files(file)] == [f"ronde.db.aside-{n}.salvaged" for n in (1, 2, 3)]
-    assert next_aside(file).name == "ronde.db.aside-4"
+    assert [each.name for each in aside_files(file)] == [f"ronde.db.aside-{n}.salvaged" for n in (2, 3, 4)]
+    assert next_aside(file).name == "ronde.db.aside-5"
 
 
 def test_what_is_not_ours_or_of_a_newer_ronde_is_set_aside_too(file, fill):
