@@ -18,6 +18,7 @@ DEEPEST = 16
 NAME: Final = "[a-z0-9][a-z0-9-]{0,30}"
 TOPIC: Final = re.compile(rf"ronde/v1/({NAME})/({NAME})/([a-z]+)")
 ID: Final = re.compile(r"[!-~]{1,200}")
+WRITTEN_ID: Final = re.compile(rb'"id":"([!#-~]{1,200})"')
 TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
 OURS: Final = frozenset({"ack", "command"})
 """Topics that the backend itself writes."""
@@ -89,7 +90,7 @@ def read(received: Received) -> Reading | None:
     known = {"id": ""}
     try:
         if stream == "state":
-            return _presence(sender, received.payload)
+            return _presence(sender, received.payload, known)
         if stream == "evidence":
             return _picture(sender, received, known)
         return _event(sender, stream, received.payload, known)
@@ -97,8 +98,8 @@ def read(received: Received) -> Reading | None:
         return Refused(sender, known["id"], str(error))
 
 
-def _presence(sender: Sender, payload: bytes) -> Presence:
-    document = _json(payload)
+def _presence(sender: Sender, payload: bytes, known: dict[str, str]) -> Presence:
+    document = _json(payload, known)
     values = [document.get(key) for key in ("state", "boot", "software")]
     if values[0] not in ("online", "lost") or not all(isinstance(value, str) and ID.fullmatch(value) for value in values):
         raise _WrongError("no state: it has state (online or lost), boot and software")
@@ -106,7 +107,7 @@ def _presence(sender: Sender, payload: bytes) -> Presence:
 
 
 def _event(sender: Sender, stream: str, payload: bytes, known: dict[str, str]) -> Arrived:
-    document = _json(payload)
+    document = _json(payload, known)
     known["id"] = _text(document, "id", ID)
     if stream not in CHECKS:
         raise _WrongError("this backend stores no such stream")
@@ -131,8 +132,11 @@ def _picture(sender: Sender, received: Received, known: dict[str, str]) -> Arriv
     return Arrived(sender, known["id"], "ronde.evidence.v1", _text(received.properties, "time", TIME), received.payload)
 
 
-def _json(payload: bytes) -> dict[str, Any]:
+def _json(payload: bytes, known: dict[str, str]) -> dict[str, Any]:
+    """The JSON object of a payload; its id is `known` before anything else is found wrong with it."""
     if len(payload) > LARGEST_BYTES:
+        # A unit must hear of it, or it sends it for ever: in ronde's own form the event's id is the last one of that name.
+        known["id"] = next((found[1].decode() for found in reversed(list(WRITTEN_ID.finditer(payload)))), "")
         raise _WrongError(f"the event is larger than {LARGEST_BYTES} bytes")
     try:
         document = json.loads(payload.decode("utf-8"), parse_constant=_no_number)
@@ -140,6 +144,8 @@ def _json(payload: bytes) -> dict[str, Any]:
         raise _WrongError("the event is no JSON") from None
     if not isinstance(document, dict):
         raise _WrongError("the event is no JSON object")
+    if isinstance(document.get("id"), str) and ID.fullmatch(document["id"]):
+        known["id"] = document["id"]
     if _depth(document) > DEEPEST:
         raise _WrongError(f"the event is nested deeper than {DEEPEST} levels")
     return document

@@ -19,9 +19,11 @@ from provisioning.settings import check_broker_url
 from sync.broker import Address, Broker, Lost, Message, Received, Session, address
 from sync.door import Door
 from sync.event import compact
+from sync.failure import DatabaseFailed
 from sync.mqtt import PahoBroker
 from sync.receiver.reading import Arrived, Reading, Refused, Sender, read
 from sync.receiver.store import Store, database_file
+from sync.rest import Rest
 
 TOPICS = "ronde/v1/+/+/+"
 CLIENT_ID = "ronde-receiver"
@@ -51,6 +53,8 @@ class Step(Enum):
     LOST = "lost"
     KEPT = "kept"
     IDLE = "idle"
+    FAILED = "failed"
+    """The database could not be written; what has arrived waits, unanswered."""
 
 
 class Receiver:
@@ -66,6 +70,8 @@ class Receiver:
     ) -> None:
         self._store = store
         self._door = Door("receiver", knock, log, clock=clock, backoff=backoff)
+        self._rest = Rest("receiver", log, clock)
+        self._unstored: list[Received] = []
         self.stored = 0
         self.duplicates = 0
         self.refused = 0
@@ -77,8 +83,8 @@ class Receiver:
                 step = self.step(POLL_S)
                 if step is Step.CONNECTED:
                     listening()
-                if step in (Step.RESTED, Step.REFUSED, Step.LOST):
-                    stop.wait(min(POLL_S, self._door.rest_s()))
+                if step in (Step.RESTED, Step.REFUSED, Step.LOST, Step.FAILED):
+                    stop.wait(min(POLL_S, max(self._rest.left_s(), 0.0 if self._door.broker else self._door.rest_s())))
         finally:
             self.close()
 
@@ -88,23 +94,32 @@ class Receiver:
 
     def step(self, patience_s: float = 0.0) -> Step:
         """Stores and acknowledges what has arrived; waits at most `patience_s` for the first message."""
+        if self._rest.left_s() > 0:
+            return Step.RESTED
         broker = self._door.broker
         if broker is None:
             return Step(self._door.knock().value)
-        outcomes = broker.take(patience_s)
-        received = [each for each in outcomes if isinstance(each, Received)]
-        if received:
-            self._keep(broker, received)
+        outcomes = broker.take(0.0 if self._unstored else patience_s)
+        self._unstored += [each for each in outcomes if isinstance(each, Received)]
         lost = next((each for each in outcomes if isinstance(each, Lost)), None)
-        if lost is not None:
-            self._door.lost(lost)
-            return Step.LOST
-        return Step.KEPT if received else Step.IDLE
+        step = self._keep(broker) if self._unstored else Step.IDLE
+        if lost is None:
+            return step
+        self._unstored.clear()  # what is not stored was not accepted either: the broker brings it again
+        self._door.lost(lost)
+        return Step.LOST
 
-    def _keep(self, broker: Broker, received: list[Received]) -> None:
-        readings = [reading for reading in map(read, received) if reading is not None]
-        kept = self._store.keep(readings)
-        broker.accept([each.mid for each in received])
+    def _keep(self, broker: Broker) -> Step:
+        """Stores what has arrived, then answers the broker and the units; where it cannot be stored it waits."""
+        readings = [reading for reading in map(read, self._unstored) if reading is not None]
+        try:
+            kept = self._store.keep(readings)
+        except DatabaseFailed as error:
+            self._rest.begin(error)
+            return Step.FAILED
+        self._rest.over()
+        broker.accept([each.mid for each in self._unstored])
+        self._unstored.clear()
         for message in acknowledgements(readings):
             broker.publish(message)
         self._door.proven()
@@ -113,6 +128,7 @@ class Receiver:
         self.refused += kept.refused
         if kept.refused:
             log.warning("events_refused", events=kept.refused)
+        return Step.KEPT
 
 
 def acknowledgements(readings: Iterable[Reading]) -> Iterator[Message]:

@@ -48,6 +48,7 @@ class Store:
         Raises:
             DatabaseRefused: the file cannot serve.
         """
+        self.file = file
         self._db = open_tables(file, MIGRATIONS)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """What the receiver reads, stores and says; its life with a real broker is in test_delivery."""
 
 import json
+import sqlite3
 import threading
 from dataclasses import replace
 
@@ -83,7 +84,7 @@ def test_what_is_wrong_with_an_event_is_said_with_its_id(finding, path, value, r
     assert isinstance(reading, Refused)
     assert reason in reading.reason
     assert reading.sender == SENDER
-    assert reading.id == ("" if "deeper" in reason else finding()["id"])
+    assert reading.id == finding()["id"]
 
 
 @pytest.mark.parametrize(
@@ -262,6 +263,53 @@ def test_the_broker_and_the_unit_are_answered_after_the_commit(store, finding):
     assert receiver.step() is Step.LOST
     assert wire.done == [("accept", [1, 2, 3, 9], 3), ("ack", 3, 3), ("close",)]
     assert (receiver.stored, receiver.duplicates, receiver.refused) == (3, 0, 1)
+
+
+def test_an_event_that_is_too_large_is_refused_by_its_id(finding):
+    large = finding()
+    large["data"]["properties"]["id"] = "not this one"
+    large["data"]["properties"]["text"] = "x" * LARGEST_BYTES
+    content = json.dumps(large, sort_keys=True, separators=(",", ":")).encode()
+    assert read(message(content)) == Refused(SENDER, large["id"], f"the event is larger than {LARGEST_BYTES} bytes")
+
+
+def test_what_cannot_be_stored_waits_unanswered_and_is_stored_later(store, finding):
+    now_s = [0.0]
+    wire = Wire(store, [replace(message(finding(n)), mid=n) for n in (1, 2)])
+    receiver = Receiver(store, lambda: wire, clock=lambda: now_s[0])
+    receiver.step()
+    store._db.conn.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(store.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert receiver.step() is Step.FAILED
+    assert receiver.step() is Step.RESTED
+    assert wire.done == []
+    wire.outcomes = [replace(message(finding(3)), mid=3)]
+    now_s[0] += 31
+    assert receiver.step() is Step.FAILED
+    other.execute("ROLLBACK")
+    now_s[0] += 31
+    assert receiver.step() is Step.KEPT
+    assert wire.done == [("accept", [1, 2, 3], 3), ("ack", 3, 3)]
+    other.close()
+
+
+def test_what_was_not_stored_before_the_connection_ended_is_left_to_the_broker(store, finding):
+    now_s = [0.0]
+    wire = Wire(store, [replace(message(finding(1)), mid=1), Lost("gone")])
+    receiver = Receiver(store, lambda: wire, clock=lambda: now_s[0])
+    receiver.step()
+    store._db.conn.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(store.file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert receiver.step() is Step.LOST
+    other.execute("ROLLBACK")
+    other.close()
+    now_s[0] += 200
+    assert receiver.step() is Step.CONNECTED
+    wire.outcomes = [replace(message(finding(1)), mid=7)]
+    assert receiver.step() is Step.KEPT
+    assert ("accept", [7], 1) in wire.done
 
 
 def test_addresses(tmp_path):
