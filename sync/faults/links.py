@@ -31,13 +31,13 @@ LINES: Final[Mapping[str, Line]] = {
     "reset in mid-publish": Line(reset_after=12_000),
     "10 kB/s": Line(bytes_s=10_000, piece=1_000),
     "stalls, 4 s in 8": Line(open_at=lambda at_s: at_s % 8 < 4),
-    "cut 1 s in 3": Line(open_at=lambda at_s: at_s % 3 < 2, cuts=True),
     "captive portal": Line(answer=PORTAL),
     "refused": Line(refuses=True),
     "accepts and is silent": Line(mute=True),
     "accepts and closes": Line(answer=b""),
     "acknowledgements vanish": Line(dead_after_s=2.0, swallows=Way.DOWN),
     "0.6 s each way": Line(delay_s=0.6),
+    "cut 1 s in 3": Line(open_at=lambda at_s: at_s % 3 < 2, cuts=True),
 }
 """By a proxy; the twelfth is a name that does not resolve."""
 NO_DNS = "no DNS"
