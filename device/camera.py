@@ -98,7 +98,6 @@ def camera_of(settings: configured.Camera) -> Camera:
 
             return RecordedCamera(read_drive(settings.drive).exposures)
         case "simulated":
-            raise SettingsError(
-                '[camera] kind is "simulated", and this version has no simulated street; '
-                "allowed: picamera2, v4l2, argus, recorded"
-            )
+            from device.street.live import StreetCamera  # noqa: PLC0415 - see above
+
+            return StreetCamera(settings)

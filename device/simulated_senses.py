@@ -6,15 +6,15 @@ noisy Doppler, positions that keep their error for a minute, reports that are la
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from device.frame import Exposure, Pixels
-from device.simulated import Truth
 from device.utc import iso_ms
 
 STARTED_AT: Final = datetime(2026, 5, 4, 9, tzinfo=timezone.utc)
@@ -33,6 +33,40 @@ CRYSTAL = 2e-5
 
 PIXELS: Final[Pixels] = np.zeros((2, 2, 3), np.uint8)
 """All exposures share them: what is chosen does not depend on what is seen."""
+
+
+class Driven(Protocol):
+    """A drive whose truth is known: a `device.simulated.Truth`, or one through the street's town."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        ...
+
+    def speed_mps(self, at_s: float) -> float:
+        """Speed along the road."""
+        ...
+
+    def course_deg(self, at_s: float) -> float:
+        """Direction of the road here."""
+        ...
+
+    def place_deg(self, at_s: float, east_m: float = 0.0, north_m: float = 0.0) -> tuple[float, float]:
+        """Latitude and longitude, or those of a point so far from the car."""
+        ...
+
+    def in_tunnel(self, at_s: float) -> bool:
+        """Whether no receiver sees the sky."""
+        ...
+
+
+Read = Callable[[float], Pixels]
+"""The picture that a camera takes so many seconds into a drive."""
+
+
+def blank(_at_s: float) -> Pixels:
+    """The same two by two pixels at any time: what is chosen does not depend on what is seen."""
+    return PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +102,19 @@ Arrival = tuple[float, Mapping[str, Any] | Exposure]
 """A moment on the boot clock, and the TPV or the exposure that arrives then."""
 
 
-def senses(truth: Truth, receiver: Receiver, camera: Camera, rng: np.random.Generator) -> Iterator[Arrival]:
-    """All that arrives in a drive, in order."""
-    return heapq.merge(_reports(truth, receiver, rng), _exposures(truth, camera, rng), key=lambda each: each[0])
+def senses(
+    truth: Driven, receiver: Receiver, camera: Camera, rng: np.random.Generator, read: Read = blank
+) -> Iterator[Arrival]:
+    """All that arrives in a drive, in order; `read` gives the pictures, when they are wanted."""
+    told: list[Arrival] = [(BOOT_S + late_s, report) for late_s, report in reports(truth, receiver, rng)]
+    return heapq.merge(told, _exposures(truth, camera, rng, read), key=lambda each: each[0])
 
 
-def _reports(truth: Truth, receiver: Receiver, rng: np.random.Generator) -> list[Arrival]:
-    arrivals: list[Arrival] = []
+def reports(
+    truth: Driven, receiver: Receiver, rng: np.random.Generator, started_at: datetime = STARTED_AT
+) -> list[tuple[float, dict[str, Any]]]:
+    """What the receiver says, as gpsd's TPV, in order of arrival: each with the seconds since the start at which it arrives."""
+    arrivals: list[tuple[float, dict[str, Any]]] = []
     error_m = rng.normal(0.0, receiver.position_m, 2)
     keeps = math.exp(-1.0 / (receiver.hz * receiver.correlation_s))
     renews_m = receiver.position_m * math.sqrt(1.0 - keeps * keeps)
@@ -91,12 +131,12 @@ def _reports(truth: Truth, receiver: Receiver, rng: np.random.Generator) -> list
             continue
         blind = truth.in_tunnel(at_s) or any(from_s <= at_s <= to_s for from_s, to_s in breaks)
         report = {"mode": 1} if blind else _fix(truth, receiver, at_s, error_m, velocity_error_mps)
-        time = iso_ms(STARTED_AT + timedelta(seconds=at_s))
-        arrivals.append((BOOT_S + before_s, {"class": "TPV", "device": "/dev/ttyS0", "time": time, **report}))
+        time = iso_ms(started_at + timedelta(seconds=at_s))
+        arrivals.append((before_s, {"class": "TPV", "device": "/dev/ttyS0", "time": time, **report}))
     return arrivals
 
 
-def _fix(truth: Truth, receiver: Receiver, at_s: float, error_m: Any, velocity_error_mps: Any) -> dict[str, Any]:
+def _fix(truth: Driven, receiver: Receiver, at_s: float, error_m: Any, velocity_error_mps: Any) -> dict[str, Any]:
     """A report with a fix, rounded as gpsd rounds. An error across the road turns the course, and is speed at a standstill."""
     latitude_deg, longitude_deg = truth.place_deg(at_s, *error_m)
     along_mps, across_mps = truth.speed_mps(at_s) + velocity_error_mps[0], velocity_error_mps[1]
@@ -122,15 +162,11 @@ def _breaks(seconds: float, receiver: Receiver, rng: np.random.Generator) -> lis
     return breaks
 
 
-def _exposures(truth: Truth, camera: Camera, rng: np.random.Generator) -> Iterator[Arrival]:
+def _exposures(truth: Driven, camera: Camera, rng: np.random.Generator, read: Read) -> Iterator[Arrival]:
     period_s = (1.0 + rng.uniform(-CRYSTAL, CRYSTAL)) / camera.fps
     phase_s = period_s * rng.random()
     for number in range(int((truth.seconds - phase_s) / period_s)):
         shutter_boot_s = BOOT_S + phase_s + number * period_s
         # Delays differ by less than a period, so the order stays.
         late_s = camera.delay_s + min(0.9 * period_s, rng.exponential(camera.jitter_s))
-        yield shutter_boot_s + late_s, Exposure(shutter_boot_s, _pixels)
-
-
-def _pixels() -> Pixels:
-    return PIXELS
+        yield shutter_boot_s + late_s, Exposure(shutter_boot_s, partial(read, shutter_boot_s - BOOT_S))

@@ -1,0 +1,132 @@
+"""The windscreen: ground, what lies and stands on it, sky and light, as one camera sees them at one moment.
+
+A frame depends on the scene, the round, the moment and the camera alone: whatever was drawn before, its bytes are the same.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from device.frame import Pixels
+from device.street.assets import Assets
+from device.street.drive import TownDrive
+from device.street.flats import Shown, Stage
+from device.street.geometry import Pinhole, Pose
+from device.street.moment import Things, instant
+from device.street.optics import Optics
+from device.street.quad import Laid, Layer
+from device.street.scene import Weather
+from device.street.shadows import Shadows
+from device.street.sheet import Bytes, Colour
+from device.street.sky import Sky
+from device.street.surface import Surface, tunnel_light
+from device.street.tiles import GroundView
+from device.street.tunnel import tunnel_flats
+
+HAZE_M, RAIN_HAZE_M = 420.0, 130.0
+HAZE: Colour = (200, 212, 224)
+GREY_HAZE: Colour = (196, 202, 206)
+WET_SKY = (188, 194, 200)
+HAZED_FROM_M, GREY_WET, SUNNY = 12.0, 0.3, 0.8
+SHADOW = (22, 24, 30)
+LEAST_VEIL = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """One thing's picture in a frame, in the order of drawing."""
+
+    shown: Shown
+    laid: Laid
+
+
+class View:
+    """Draws frames of one drive through one camera."""
+
+    def __init__(self, drive: TownDrive, camera: Pinhole) -> None:
+        scene = drive.scene
+        self.drive, self.camera = drive, camera
+        self._scene = scene
+        self._ground = GroundView(Surface(scene), camera)
+        self._sky = Sky(scene, camera)
+        self._things = Things(scene, drive.round)
+        self._stage = Stage(Assets())
+        self._layer = Layer(camera)
+        self._optics = Optics(camera)
+        self._shadows = Shadows(camera)
+
+    def frame(self, at_s: float, weather: Weather | None = None) -> Pixels:
+        """What the camera sees `at_s` into the drive: (height, width, 3) RGB. `weather` takes the place of the scene's own."""
+        return self.drawn(at_s, weather)[0]
+
+    def drawn(self, at_s: float, weather: Weather | None = None, *, keep: bool = False) -> tuple[Pixels, list[Drawn]]:
+        """The frame, and with `keep` each thing's picture in the order of drawing."""
+        now = instant(self.drive, at_s)
+        weather = weather or self._scene.weather_at(now.along_m)
+        grey = weather.rain > 0 or weather.wet > GREY_WET
+        haze = GREY_HAZE if grey else HAZE
+        haze_m = RAIN_HAZE_M if weather.rain > 0 else HAZE_M
+        picture = self._backdrop(now.pose, haze, haze_m, weather)
+        placed = list(self._things.seen_from(now))
+        kept: list[Drawn] | None = [] if keep else None
+        standing = self._stage.standing(placed, now.pose)
+        for shown in self._stage.lying(placed, now.pose):
+            self._paste(picture, shown, haze, haze_m, kept)
+        light = float(tunnel_light(self._scene, np.array([now.along_m]))[0])
+        shadows = self._shadows.layer(standing, now.pose, weather.hour if light > SUNNY and not grey else None)
+        picture.paste(SHADOW, (0, 0), shadows)
+        standing += tunnel_flats(self._scene, now)
+        for shown in sorted(standing, key=lambda each: -each.order_m):
+            self._paste(picture, shown, haze, haze_m, kept)
+        moved_m = now.speed_mps * weather.exposure_ms / 1000.0
+        picture = self._optics.expose(picture, weather, now.pose, at_s, moved_m=moved_m, light=light)
+        return np.asarray(picture), kept or []
+
+    def _backdrop(self, pose: Pose, haze: Colour, haze_m: float, weather: Weather) -> Image.Image:
+        camera, ground = self.camera, self._ground
+        words = np.empty((camera.height, camera.width), np.uint32)
+        self._sky.draw(pose, words, ground.top, grey=haze == GREY_HAZE)
+        ground.draw(pose, words)
+        pixels = words.view(np.uint8).reshape(camera.height, camera.width, 4)
+        far = int(np.searchsorted(-ground.distances_m, -HAZED_FROM_M))
+        share = (1.0 - np.exp(-ground.distances_m[:far] / haze_m))[:, None, None]
+        rows = pixels[ground.top : ground.top + far, :, :3]
+        rows[:] = rows * (1.0 - share) + np.array(haze, np.float32) * share
+        if weather.wet > 0:
+            _wetten(pixels[ground.top :], ground.distances_m, camera.height_m, weather.wet)
+        return Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+
+    def _paste(self, picture: Image.Image, shown: Shown, haze: Colour, haze_m: float, kept: list[Drawn] | None) -> None:
+        laid = self._layer.lay(shown.flat)
+        if laid is None:
+            return
+        alpha = laid.patch.getchannel("A")
+        picture.paste(laid.patch, laid.box[:2], alpha)
+        # Less light and more haze are one veil over it.
+        share = 1.0 - math.exp(-max(0.0, shown.order_m) / haze_m)
+        veil = 1.0 - shown.tone * (1.0 - share)
+        if veil > LEAST_VEIL:
+            colour = tuple(round(each * share / veil) for each in haze)
+            picture.paste(colour, laid.box, alpha.point(_scaled(round(veil * 256))))
+        if kept is not None:
+            kept.append(Drawn(shown, laid))
+
+
+def _wetten(rows: Bytes, ahead_m: npt.NDArray[np.float32], height_m: float, wet: float) -> None:
+    """Water darkens the road, and mirrors the sky the more the flatter it is seen (Schlick's approximation)."""
+    sine = height_m / np.hypot(ahead_m, np.float32(height_m))
+    mirror = (0.03 + 0.97 * (1.0 - sine) ** 4).astype(np.float32)[:, None]
+    held = rows[..., 3].astype(np.float32) * np.float32(wet / 255.0)
+    share = (held * mirror)[..., None]
+    dark = (1.0 - 0.45 * wet * (0.4 + held))[..., None]
+    rows[..., :3] = rows[..., :3] * dark * (1.0 - share) + np.array(WET_SKY, np.float32) * share
+
+
+@lru_cache(maxsize=300)
+def _scaled(share: int) -> list[int]:
+    """The table that takes so many 256ths of a byte."""
+    return [value * share >> 8 for value in range(256)]
