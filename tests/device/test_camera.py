@@ -24,7 +24,7 @@ def test_the_device_and_size_of_the_configuration_are_opened():
     assert "width=640,height=480,framerate=15/1" in camera._description
 
 
-def test_the_street_that_does_not_exist_yet_is_refused_in_the_configurations_words():
+def test_the_simulated_street_is_a_camera():
     assert isinstance(camera_of(Camera(kind="simulated", width=64, height=48)), StreetCamera)
 
 
