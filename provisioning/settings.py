@@ -4,14 +4,13 @@ Everything but `[unit] fleet` and `name` has a default. An unknown key, a wrong 
 their place. The contract is docs/configuration.md.
 """
 
-import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
+from provisioning.backend import CONFIRMS, DEFAULT_STREAMS, NAME, STREAMS, Backend, Confirm, Stream, backends_of, check_broker_url
 from provisioning.good import is_beginning, read_good
 from provisioning.table import SettingsError, SettingsTorn, Table
 
@@ -20,22 +19,38 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+__all__ = [
+    "CAMERA_KINDS",
+    "CONFIRMS",
+    "DEFAULT_FILE",
+    "DEFAULT_STREAMS",
+    "STATE",
+    "STREAMS",
+    "Backend",
+    "Camera",
+    "CameraKind",
+    "Confirm",
+    "Gps",
+    "Keeping",
+    "Models",
+    "Settings",
+    "Stream",
+    "Trigger",
+    "Unit",
+    "camera_of_table",
+    "check_broker_url",
+    "read_settings",
+    "settings_of",
+]
+
 DEFAULT_FILE = Path("/etc/ronde/ronde.toml")
 STATE = Path("/var/lib/ronde")
 
-Stream = Literal["finding", "grade", "track", "evidence", "health", "alert"]
 CameraKind = Literal["picamera2", "v4l2", "argus", "recorded", "simulated"]
-Confirm = Literal["backend", "broker"]
 
-STREAMS: tuple[Stream, ...] = get_args(Stream)
 CAMERA_KINDS: tuple[CameraKind, ...] = get_args(CameraKind)
-CONFIRMS: tuple[Confirm, ...] = get_args(Confirm)
-DEFAULT_STREAMS: tuple[Stream, ...] = ("finding", "grade", "track", "evidence", "health")
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
-"""Fleet, unit and backend names: they go into topics, certificates and file names."""
-
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+MB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +113,9 @@ class Keeping:
     photo_days: int = 30
     confirmed_hours: int = 48
 
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """One receiver of events, with its broker. `ca`, `cert` and `key` are None only for mqtt:// on loopback."""
-
-    name: str
-    url: str
-    ca: Path | None
-    cert: Path | None
-    key: Path | None
-    streams: tuple[Stream, ...] = DEFAULT_STREAMS
-    confirm: Confirm = "backend"
+    def reserve_bytes(self, disk_bytes: int) -> int:
+        """What is to stay free of a disk of this size."""
+        return self.reserve_mb * MB if self.reserve_mb is not None else disk_bytes * self.reserve_percent // 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,7 @@ def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
         trigger=_trigger(whole.table("trigger")),
         models=_models(whole.table("models")),
         keeping=_keeping(whole.table("storage")),
-        backends=_backends(whole),
+        backends=backends_of(whole),
         source=file,
     )
     whole.done()
@@ -247,47 +253,3 @@ def _keeping(table: Table) -> Keeping:
     )
     table.done()
     return keeping
-
-
-def _backends(whole: Table) -> tuple[Backend, ...]:
-    backends: list[Backend] = []
-    for table in whole.tables("backend"):
-        backend = _backend(table)
-        if any(backend.name == other.name for other in backends):
-            raise table.refused("name", f"is used twice: {backend.name}")
-        if any(urlsplit(backend.url).netloc == urlsplit(other.url).netloc for other in backends):
-            raise table.refused("url", "is used twice: two backends do not share a broker")
-        backends.append(backend)
-    return tuple(backends)
-
-
-def _backend(table: Table) -> Backend:
-    name = table.text("name", matches=NAME)
-    url = table.text("url")
-    check_broker_url(url, lambda sentence: table.refused("url", sentence))
-    secure = url.startswith("mqtts:")
-    ca, cert, key = (table.path(each, None) for each in ("ca", "cert", "key"))
-    for each, path in (("ca", ca), ("cert", cert), ("key", key)):
-        if secure and path is None:
-            raise table.refused(each, "is missing: mqtts:// needs ca, cert and key")
-        if not secure and path is not None:
-            raise table.refused(each, "does not go with mqtt://, which is for loopback and has no certificates")
-    streams = table.choices("streams", STREAMS, DEFAULT_STREAMS)
-    backend = Backend(name, url, ca, cert, key, streams, table.choice("confirm", CONFIRMS, "backend"))
-    table.done()
-    return backend
-
-
-def check_broker_url(url: str, refused: Callable[[str], Exception]) -> None:
-    """Refuse a broker's address that is neither mqtts:// nor mqtt:// on loopback; `refused` makes the error of a sentence."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        raise refused(f"has no valid port: {url}") from None
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/") or port == 0:
-        raise refused(f"is no broker's address: {url}; it is mqtts://HOST:PORT")
-    if parts.username or parts.password:
-        raise refused("holds a password; the unit's certificate is its identity")
-    if parts.scheme == "mqtt" and parts.hostname not in LOOPBACK:
-        raise refused(f"is not encrypted: {url}; mqtt:// is accepted for 127.0.0.1, ::1 and localhost alone")

@@ -2,7 +2,6 @@
 
 import importlib.util
 import platform
-import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -20,14 +19,12 @@ from device.gate import BUILT_AT
 from inference.manifest import ModelRefused, Task, locate
 from inference.model import ModelFailed
 from inference.tflite import TfliteModel
-from sync.database import MIGRATIONS
+from sync.tables import MIGRATIONS
 
 State = Literal["ok", "failed", "does not apply"]
 
 PACKAGES = ("device", "inference", "provisioning", "sync")
 RUNTIMES = ("ai-edge-litert", "tflite-runtime")
-LEAST_FREE_BYTES = 1024**3
-"""About 4,000 photos: the rounds of a day."""
 CLOCK_OFF_S = 5.0
 
 
@@ -124,21 +121,11 @@ def check_clock(now: datetime, fix: Fix | None) -> Check:
     return Check("clock", "ok", f"within {CLOCK_OFF_S:g} s of the satellites")
 
 
-def check_disk(state: Path) -> Check:
-    """Whether the state folder can take another day."""
-    there = next((folder for folder in (state, *state.parents) if folder.is_dir()), Path("/"))
-    free = shutil.disk_usage(there).free
-    words = f"{free / 1e9:.1f} GB free for {state}"
-    if free < LEAST_FREE_BYTES:
-        return Check("disk", "failed", words, "remove what is no longer needed, or put in a larger card")
-    return Check("disk", "ok", words)
-
-
 def check_database(file: Path) -> Check:
     """Whether the database is whole and of this version."""
     if not file.exists():
         return Check("database", "does not apply", f"{file} is made at the first round")
-    remedy = f"move {file} away: a new one is made, and the old one can be examined"
+    remedy = "start ronde sync: it sets the file aside, salvages what can be read, and makes a new one"
     try:
         with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()

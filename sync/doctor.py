@@ -16,8 +16,9 @@ from device.fix import Fix, GpsLost
 from device.gpsd import GpsdSource
 from provisioning.settings import Backend, Settings
 from sync.broker import Session, address_of
-from sync.checks import Check, check_clock, check_database, check_disk, check_model, check_packages, check_runtime
+from sync.checks import Check, check_clock, check_database, check_model, check_packages, check_runtime
 from sync.event import topic
+from sync.keeping_checks import check_aside, check_disk, check_outbox, check_settings
 from sync.mqtt import PahoBroker
 from sync.refusal import BrokerRefused
 from sync.tls import context
@@ -37,7 +38,9 @@ CAMERA_NEEDS: Mapping[str, tuple[str, str]] = {
 def check_unit(settings: Settings) -> list[Check]:
     """Every check of the unit that `settings` describe, in the order in which a person would repair what fails."""
     gps, fix = check_gps(settings)
+    file = settings.unit.state / "ronde.db"
     checks = [
+        check_settings(settings),
         check_packages(packages_distributions()),
         check_runtime(),
         check_model("privacy", settings.models.privacy),
@@ -45,8 +48,10 @@ def check_unit(settings: Settings) -> list[Check]:
         check_camera(settings),
         gps,
         check_clock(datetime.now(timezone.utc), fix),
-        check_disk(settings.unit.state),
-        check_database(settings.unit.state / "ronde.db"),
+        check_disk(settings.unit.state, settings.keeping),
+        check_database(file),
+        check_aside(file),
+        check_outbox(file),
     ]
     for backend in settings.backends:
         checks += [check_certificate(settings, backend), check_broker(settings, backend)]

@@ -29,8 +29,6 @@ RETENTION_S = 600.0
 WAL_ALARM_BYTES = 64 * 1024 * 1024
 """A write-ahead log so large has a reader that does not let go."""
 
-MB = 1_000_000
-
 log = events("storage")
 
 
@@ -92,7 +90,7 @@ class Storage:
         alarms = {"wal_large"} if self._wal_bytes() > WAL_ALARM_BYTES else set()
         if free < 2 * BALLAST_BYTES:
             self._ballast.drop()
-        if free < self.reserve_bytes(disk.f_blocks * disk.f_frsize):
+        if free < self._keeping.reserve_bytes(disk.f_blocks * disk.f_frsize):
             evicted = self._evict_safely()
             if not evicted and "disk_low" not in self._alarms:
                 log.error("nothing_may_go", free_bytes=free)
@@ -102,11 +100,6 @@ class Storage:
         if not self._ballast.is_there():
             self._restore()
         return self._expire()
-
-    def reserve_bytes(self, disk_bytes: int) -> int:
-        """What is to stay free of a disk of this size."""
-        set_ = self._keeping.reserve_mb
-        return set_ * MB if set_ is not None else disk_bytes * self._keeping.reserve_percent // 100
 
     def _wal_bytes(self) -> int:
         try:

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from device.fix import Fix
-from provisioning.settings import Backend, Camera, Gps, Models, Settings, Unit
+from provisioning.settings import Backend, Camera, Gps, Keeping, Models, Settings, Unit
 from sync import checks, doctor
-from sync.checks import Check, check_clock, check_database, check_disk, check_model, check_packages, check_runtime
-from sync.database import open_database
+from sync.ballast import Ballast
+from sync.checks import Check, check_clock, check_database, check_model, check_packages, check_runtime
+from sync.custody import held
+from sync.database import open_database, transaction
 from sync.doctor import check_broker, check_camera, check_certificate, check_gps, check_unit
+from sync.keeping_checks import check_aside, check_disk, check_outbox, check_settings
+from sync.outbox import Outbox
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=timezone.utc)
 OWNERS = {each: ["ronde", "ronde"] for each in checks.PACKAGES}
@@ -145,10 +149,64 @@ def test_the_clock_is_held_against_the_satellites():
     assert "2019-01-01" in failed(check_clock(datetime(2019, 1, 1, tzinfo=timezone.utc), None)).reason
 
 
-def test_a_full_disk_fails(tmp_path, monkeypatch):
-    assert check_disk(tmp_path / "not" / "yet").state == "ok"
-    monkeypatch.setattr(checks, "LEAST_FREE_BYTES", 1 << 62)
-    failed(check_disk(tmp_path))
+def test_a_disk_without_its_reserve_fails(tmp_path):
+    check = check_disk(tmp_path / "not" / "yet", Keeping(reserve_mb=1))
+    assert (check.state, "no ballast yet" in check.reason) == ("ok", True)
+    Ballast(tmp_path).restore()
+    assert "ballast" not in check_disk(tmp_path, Keeping(reserve_mb=1)).reason
+    assert "less than the reserve of 1000.0 GB" in failed(check_disk(tmp_path, Keeping(reserve_mb=1_000_000))).reason
+
+
+def test_a_read_only_disk_fails(tmp_path, monkeypatch):
+    real = os.statvfs(tmp_path)
+
+    class Disk:
+        f_frsize, f_blocks, f_bavail, f_flag = real.f_frsize, real.f_blocks, real.f_bavail, os.ST_RDONLY
+
+    monkeypatch.setattr("sync.keeping_checks.os.statvfs", lambda _: Disk())
+    assert "read-only" in failed(check_disk(tmp_path, Keeping())).reason
+
+
+def test_a_configuration_that_fell_back_fails(settings):
+    assert check_settings(settings).state == "ok"
+    check = failed(check_settings(dataclasses.replace(settings, fallback="ronde.toml: the file is empty")))
+    assert check.reason == "its last good copy is used: ronde.toml: the file is empty"
+
+
+def test_what_waits_is_told_and_what_was_refused_fails(tmp_path, finding_event):
+    file = tmp_path / "ronde.db"
+    assert check_outbox(file).state == "does not apply"
+    unit = Unit("cannes", "car-07", tmp_path)
+    backend = Backend("roads", "mqtt://127.0.0.1:1883", None, None, None)
+    db = open_database(file)
+    with transaction(db):
+        for n in (1, 2, 3):
+            Outbox(db).put(finding_event(unit, n), (backend,))
+    assert "3 for roads since " in check_outbox(file).reason
+    with transaction(db):
+        Outbox(db).refuse(1, "no such street")
+    check = failed(check_outbox(file))
+    assert "1 events were set aside in the table refused (1 finding by roads: no such street)" in check.reason
+    assert "2 for roads" in check.reason
+    db.close()
+
+
+def test_a_database_that_was_set_aside_is_told_with_what_was_salvaged(tmp_path, finding_event):
+    file = tmp_path / "ronde.db"
+    assert check_aside(file).state == "ok"
+    unit = Unit("cannes", "car-07", tmp_path)
+    backend = Backend("roads", "mqtt://127.0.0.1:1883", None, None, None)
+    db = open_database(file)
+    with transaction(db):
+        Outbox(db).put(finding_event(unit, 1), (backend,))
+    db.close()
+    content = file.read_bytes()
+    file.write_bytes(b"x" * 100 + content[100:])
+    with held(file):
+        pass
+    check = failed(check_aside(file))
+    assert "ronde.db.aside-1.salvaged (" in check.reason
+    assert "file is not a database; 1 of an unknown number of events salvaged)" in check.reason
 
 
 def test_the_database_is_whole_and_ours(tmp_path):
@@ -183,7 +241,7 @@ def test_a_foreign_newer_or_damaged_database_fails_and_stays_as_it_is(tmp_path):
         before = file.read_bytes()
         check = failed(check_database(file))
         assert words in check.reason
-        assert str(file) in check.remedy
+        assert "ronde sync" in check.remedy
         assert file.read_bytes() == before
 
 
@@ -227,6 +285,7 @@ def test_a_laptop_hears_what_does_not_apply(settings, free_ports):
     )
     found = {check.name: check for check in check_unit(laptop)}
     names = [
+        "configuration",
         "package names",
         "runtime",
         "privacy model",
@@ -236,10 +295,17 @@ def test_a_laptop_hears_what_does_not_apply(settings, free_ports):
         "clock",
         "disk",
         "database",
+        "old databases",
+        "outbox",
         "broker",
     ]
     assert list(found) == names
-    assert {name for name, check in found.items() if check.state == "does not apply"} == {"camera", "database", "broker"}
+    assert {name for name, check in found.items() if check.state == "does not apply"} == {
+        "camera",
+        "database",
+        "outbox",
+        "broker",
+    }
     assert {name for name, check in found.items() if check.state == "failed"} == {"positions"}
     local = dataclasses.replace(laptop, backends=(Backend("roads", f"mqtt://127.0.0.1:{free_ports()}", None, None, None),))
     found = {check.name: check.state for check in check_unit(local)}
