@@ -25,6 +25,8 @@ IMAGE_MIB = 256
 UP_S = 5.0
 """From the start of the process after a cut to the first frame that it keeps."""
 LONGEST_S = 1.5
+CANARY: Final = bytes(range(256)) * 256
+"""Written without fsync just before the cut: where it survives, the cut has cut nothing off, and does not count."""
 EVERY_S: Final = 1 / 3
 """Between two frames of three events each: 9 events/s."""
 
@@ -51,19 +53,23 @@ def run(plan: Plan, tally: Tally) -> None:
 
 
 def _cut(car: Car, disk: Disk, after_s: float) -> tuple[float, bool]:
-    """One drive to the cut; the seconds to its first frame, and whether the cut came while it wrote."""
+    """One drive to the cut; the seconds to its first frame, and whether the cut took what nobody had made durable."""
     kept = car.journal.kept
     writer = car.write("--every-s", EVERY_S)
     sync = car.sync()
     up_s = until(lambda: car.journal.kept > kept, "a frame is kept after the cut")
     pause(after_s)
-    hit = writer.alive()
+    alive = writer.alive()
+    canary = disk.mount_point / "canary"
+    canary.write_bytes(CANARY)
     shut_down(disk.mount_point)
     writer.kill()
     sync.kill()
     disk.unmount()
     disk.mount()
-    return up_s, hit
+    lost = not canary.exists() or canary.read_bytes() != CANARY
+    canary.unlink(missing_ok=True)
+    return up_s, alive and lost
 
 
 def shut_down(mount_point: Path) -> None:

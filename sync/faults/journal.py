@@ -28,6 +28,7 @@ class Journal:
     events: set[str] = field(default_factory=set)
     order: list[str] = field(default_factory=list)
     photos: dict[str, tuple[str, str]] = field(default_factory=dict)
+    frames: set[str] = field(default_factory=set)
     kept: int = 0
     failed: list[str] = field(default_factory=list)
     in_hand: str | None = None
@@ -55,6 +56,11 @@ class Journal:
         elif word == "failed":
             self.in_hand = None
             self.failed.append(rest)
+
+    def frame(self, frame_id: str) -> None:
+        """A frame that the real capture tells to be kept."""
+        self.kept += 1
+        self.frames.add(frame_id)
 
     def _time(self) -> None:
         """Note the longest time between two commits."""
@@ -100,7 +106,7 @@ def audit_unit(journal: Journal, state: Path, tally: Tally, *, evicted: bool = F
     whole = [text for (text,) in rows(file, "PRAGMA integrity_check")]
     tally.check(whole == ["ok"], f"integrity_check says {whole[:1]}")
     held = {frame_id: (name, sha256) for frame_id, name, sha256 in rows(file, "SELECT id, file, sha256 FROM frame")}
-    gone = [frame_id for frame_id in journal.photos if frame_id not in held]
+    gone = [frame_id for frame_id in journal.frames | journal.photos.keys() if frame_id not in held]
     tally.lost += len(gone)
     tally.check(not gone, f"{len(gone)} frames that were kept have no row, {gone[:1]}")
     for frame_id, (name, sha256) in held.items():

@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from device.sketch import draw_drive
 from sync.faults.car import Car
-from sync.faults.child import Child, ronde
+from sync.faults.child import Child
 from sync.faults.ground import pause
 from sync.faults.journal import audit_unit, of_findings
 from sync.faults.need import MOSQUITTO
+from sync.faults.round import Round
 from sync.faults.row import Plan, Row, RowFailed, Tally
-from sync.faults.satellites import Satellites
 from sync.faults.town import Town, rows
 
 SPEED_MPS, RATE_HZ, FPS = 50.0, 10.0, 30
 SPACING_M = 4.0
 FRAMES: Final = round(8 * 3600 / 10 * SPEED_MPS / SPACING_M)
-WIDTH, HEIGHT, DRAWN_S = 320, 240, 4.0
 LOOK_S = 2.0
 """Between two looks at the processes."""
 PATIENCE = 2.0
@@ -49,14 +47,9 @@ class Look:
 def run(plan: Plan, tally: Tally) -> None:
     """Drive until so many frames are kept, look at the processes all the while, and at what came of it."""
     town = Town(plan.ground)
-    drive = plan.ground.folder / "drive"
-    draw_drive(drive, seconds=DRAWN_S, width=WIDTH, height=HEIGHT, fps=FPS)
-    satellites = Satellites(SPEED_MPS, RATE_HZ)
-    plan.ground.at_end(satellites.close)
-    car = Car(plan.ground, town)
-    camera = f'[camera]\nkind = "recorded"\ndrive = "{drive}"\nwidth = {WIDTH}\nheight = {HEIGHT}\nfps = {FPS}\n'
-    car.configure(town.broker.url, f"[gps]\nport = {satellites.port}\n{camera}")
-    processes = {"capture": Child(plan.ground, ronde("capture", "--config", car.config)), "sync": car.sync()}
+    driven = Round(plan.ground, town, "car-01", speed_mps=SPEED_MPS, rate_hz=RATE_HZ, fps=FPS)
+    car = driven.car
+    processes = {"capture": driven.capture(), "sync": car.sync()}
     looks, wal = _watch(plan, car, processes)
     frames = _frames(car)
     written = _written(processes["capture"].pid)
