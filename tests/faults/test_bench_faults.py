@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +18,11 @@ from sync.faults import programme
 from sync.faults.child import Child
 from sync.faults.ground import TooLate, ground, until
 from sync.faults.need import MOSQUITTO, Need
-from sync.faults.programme import bench_faults
+from sync.faults.programme import ROWS, bench_faults
 from sync.faults.proxy import Line, Proxy
 from sync.faults.row import Row
+
+PROJECT = Path(__file__).parents[2]
 
 
 def row(name, run, needs=(), load=2):
@@ -158,3 +162,12 @@ def test_bench_outbox_measures_all_that_it_promises(monkeypatch):
         assert result[name] > 0, name
     assert result["frame_bytes"] > result["photo_bytes"] > 1000
     assert "rows behind" in bench_outbox.in_words(result)
+
+
+def test_each_row_stands_on_its_page_with_its_loads():
+    page = (PROJECT / "docs" / "programme.md").read_text(encoding="utf-8")
+    told = {
+        name: (short, full)
+        for name, short, full in re.findall(r"^\| `(\w+)` \|[^|]*\| ([\d,]+)[^|]*\| ([\d,]+)", page, flags=re.MULTILINE)
+    }
+    assert told == {row.name: (f"{row.short:,}", f"{row.full:,}") for row in ROWS}
