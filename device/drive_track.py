@@ -100,12 +100,11 @@ def track_of(reports: Sequence[Report], rejected: Mapping[str, int] = MappingPro
     has_speed = any(report.speed_mps is not None for report in in_time)
     taken = [(report, unix_s(report.taken_at) if report.taken_at else 0.0) for report in in_time]
     if has_speed:
-        accepted = [fix for each in taken if isinstance(fix := gate.accept(*each), Fix)]
+        accepted = [fix for each in taken for fix in gate.accept(*each)]
         fixes = [(fix, fix.boot_s) for fix in accepted]
         positions = [_position(fix) for fix in accepted]
     else:
-        admitted = [gate.admit(*each) for each in taken]
-        positions = [place for place in admitted if isinstance(place, Position)]
+        positions = [position for each in taken for position in gate.admit(*each)]
         fixes = with_speeds(positions)
         counts["no_speed"] += len(positions) - len(fixes)
     return Track(fixes, positions, "doppler" if has_speed else "positions", dict(+(counts + Counter(gate.rejected))))

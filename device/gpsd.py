@@ -7,15 +7,17 @@ opened.
 
 import random as random_source
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from device.backoff import Backoff
 from device.boot import now_s
 from device.fix import Fix, GpsLost, SpeedSource
-from device.gate import BUILT_AT, FixGate
+from device.gate import FixGate
 from device.gpsd_link import GpsdStream, open_gpsd
+from device.refusal import Reason
+from device.sound import BUILT_AT
 from device.tpv import LineUnreadable, parse_line, report_of
 
 CONNECT_S = 5.0
@@ -29,7 +31,7 @@ LONGEST_BACKOFF_S = 15.0
 
 
 class GpsdSource:
-    """A `FixSource` on a gpsd. One thread asks for fixes; `rejected`, `fix_age_s` and `close` are for any thread."""
+    """A `FixSource` on a gpsd. One thread asks for fixes; all else is for any thread."""
 
     def __init__(
         self,
@@ -38,13 +40,15 @@ class GpsdSource:
         *,
         connect_s: float = CONNECT_S,
         silent_s: float = SILENT_S,
-        built_at: datetime = BUILT_AT,
+        oldest: datetime = BUILT_AT,
         random: Callable[[], float] = random_source.random,
     ) -> None:
         self._host, self._port = host, port
         self._connect_s, self._silent_s = connect_s, silent_s
         self._backoff = Backoff(longest_s=LONGEST_BACKOFF_S, random=random)
-        self._gate = FixGate(built_at)
+        self._gate = FixGate(oldest)
+        self._gate_lock = threading.Lock()
+        self._certain: deque[Fix] = deque()
         self._unreadable: Counter[str] = Counter()
         self._stream: GpsdStream | None = None
         self._heard_s = 0.0
@@ -60,8 +64,14 @@ class GpsdSource:
 
     @property
     def rejected(self) -> Mapping[str, int]:
-        """Refused reports by reason (device/gate.py), lines that were no JSON (`bad_line`) or too long (`long_line`)."""
-        return {**self._gate.rejected, **self._unreadable}
+        """Refused reports by reason (device/refusal.py), lines that were no JSON (`bad_line`) or too long (`long_line`)."""
+        with self._gate_lock:
+            return {**self._gate.rejected, **self._unreadable}
+
+    def troubles(self, now_boot_s: float) -> tuple[Reason, ...]:
+        """What keeps the receiver's reports from being fixes now, the commonest first (device/refusal.py)."""
+        with self._gate_lock:
+            return self._gate.troubles(now_boot_s)
 
     def fix_age_s(self, now_boot_s: float) -> float | None:
         """Seconds since the last accepted fix was true; None before the first."""
@@ -75,6 +85,8 @@ class GpsdSource:
             GpsLost: gpsd cannot be reached, closed the connection, or sent no line for `silent_s`. The next call connects again,
                 at the earliest when this source's own back-off is over; until then a call waits its `timeout_s` and raises.
         """
+        if self._certain:
+            return self._certain.popleft()
         until_s = now_s() + timeout_s
         stream = self._stream or self._reconnect(until_s)
         try:
@@ -99,29 +111,33 @@ class GpsdSource:
                     raise GpsLost(f"no line for {self._silent_s:g} s")
                 return None
             self._heard_s = now_s()
-            fix = self._fix(line)
-            if fix is not None:
-                self._newest = fix
-                return fix
+            self._certain.extend(self._fixes(line))
+            if self._certain:
+                self._newest = self._certain[-1]
+                return self._certain.popleft()
             if self._heard_s >= until_s:
                 return None
 
-    def _fix(self, line: bytes) -> Fix | None:
+    def _fixes(self, line: bytes) -> tuple[Fix, ...]:
         try:
             report = report_of(parse_line(line))
         except LineUnreadable:
-            self._unreadable["bad_line"] += 1
-            return None
+            self._count("bad_line", 1)
+            return ()
         if report is None:
-            return None
+            return ()
         self._backoff.reset()
-        outcome = self._gate.accept(report, self._heard_s)
-        return outcome if isinstance(outcome, Fix) else None
+        with self._gate_lock:
+            return self._gate.accept(report, self._heard_s)
+
+    def _count(self, reason: str, lines: int) -> None:
+        with self._gate_lock:
+            self._unreadable[reason] += lines
 
     def _count_long(self, stream: GpsdStream) -> None:
         dropped = stream.take_dropped()
         if dropped:
-            self._unreadable["long_line"] += dropped
+            self._count("long_line", dropped)
 
     def _reconnect(self, until_s: float) -> GpsdStream:
         wait_s = min(self._retry_s, until_s) - now_s()

@@ -27,6 +27,8 @@ AXES_TO_95 = 1.96
 KNOT_MPS = 1852.0 / 3600.0
 SATELLITES_3D = 4
 NO_FIX = 1
+DEAD_RECKONED = 6
+"""GGA's quality where no satellite is seen and the receiver goes on by itself; RMC and GNS say `E`, estimated."""
 
 SENTENCE = re.compile(rb"\$([A-Z]{2}(?:GGA|GNS|GSA|GST|RMC|ZDA),[ -#%-)+-~]{0,120})(?:\*([0-9A-Fa-f]{2}))?")
 """One of the sentences that are read. No dollar inside: a cut sentence must not swallow the next one."""
@@ -53,16 +55,19 @@ class Cycle:
     satellites: int | None = None
     mode: int | None = None
     valid: tuple[bool, ...] = ()
+    dead_reckoned: bool = False
 
     def take(self, sentence: pynmea2.TalkerSentence) -> None:
         """Add what one more sentence says."""
         kind = sentence.sentence_type
         if kind in ("GGA", "GNS"):
             self._take_position(sentence, _quality(sentence))
+            self.dead_reckoned |= _estimated(sentence)
             self.satellites = _whole(sentence.num_sats) if self.satellites is None else self.satellites
             self.hdop = _figure(sentence.horizontal_dil if kind == "GGA" else sentence.hdop) or self.hdop
         elif kind == "RMC":
             self._take_position(sentence, sentence.status == "A" and sentence.mode_indicator != "N")
+            self.dead_reckoned |= sentence.mode_indicator == "E"
             knots = _figure(sentence.spd_over_grnd)
             self.speed_mps = knots * KNOT_MPS if knots is not None and knots >= 0.0 else None
             self.course_deg = _figure(sentence.true_course)
@@ -96,6 +101,7 @@ class Cycle:
             course_deg=self.course_deg % 360.0 if self.course_deg is not None and 0.0 <= self.course_deg <= 360.0 else None,
             taken_at=taken_at,
             device=None,
+            dead_reckoned=self.dead_reckoned,
         )
 
 
@@ -187,6 +193,13 @@ def _quality(sentence: pynmea2.TalkerSentence) -> bool:
     if sentence.sentence_type == "GGA":
         return (_whole(sentence.data[5]) or 0) > 0 if len(sentence.data) > 5 else False
     return any(letter != "N" for letter in sentence.mode_indicator)
+
+
+def _estimated(sentence: pynmea2.TalkerSentence) -> bool:
+    """Whether GGA or GNS says that no satellite saw the position: by none of the constellations."""
+    if sentence.sentence_type == "GGA":
+        return len(sentence.data) > 5 and _whole(sentence.data[5]) == DEAD_RECKONED
+    return "E" in sentence.mode_indicator and set(sentence.mode_indicator) <= {"E", "N"}
 
 
 def _angle(text: str, side: str) -> float | None:

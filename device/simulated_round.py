@@ -75,9 +75,8 @@ def judged(arrivals: Iterable[Arrival], gate: FixGate) -> Iterator[Fix | Exposur
             yield arrived
             continue
         report = report_of(arrived)
-        fix = gate.accept(report, arrival_boot_s) if report is not None else None
-        if isinstance(fix, Fix):
-            yield fix
+        if report is not None:
+            yield from gate.accept(report, arrival_boot_s)
 
 
 def _take_choices(chooser: Chooser, driven: Round) -> None:

@@ -16,6 +16,9 @@ from device.utc import parse_utc
 
 FIX_2D, FIX_3D = 2, 3
 
+DEAD_RECKONED = 5
+"""A TPV's `status` where no satellite is seen and the receiver goes on by itself (gpsd_json(5))."""
+
 DEFAULT_ACCURACY_M = {FIX_2D: 30.0, FIX_3D: 15.0}
 """The radius that holds 95 % where a report has no figure of error, by its mode. In 3D, 1.5 times what receivers of this class
 promise under a free sky, since a street is none; in 2D, twice that."""
@@ -29,8 +32,8 @@ class LineUnreadable(Exception):
 class Report:
     """One TPV. None is what it did not say, or said as something that is no number, no time or no name.
 
-    `mode` is 0 where unknown, 1 no fix, 2 2D, 3 3D. `accuracy_m` is the radius that holds 95 %. Nothing is checked for sense yet:
-    a latitude may be 95 (device/gate.py).
+    `mode` is 0 where unknown, 1 no fix, 2 2D, 3 3D. `accuracy_m` is the radius that holds 95 %. `dead_reckoned`: no satellite saw
+    it. Nothing is checked for sense yet: a latitude may be 95 (device/sound.py).
     """
 
     mode: int
@@ -41,6 +44,7 @@ class Report:
     course_deg: float | None
     taken_at: datetime | None
     device: str | None
+    dead_reckoned: bool = False
 
 
 def parse_line(line: bytes) -> Mapping[str, Any]:
@@ -74,6 +78,7 @@ def report_of(message: Mapping[str, Any]) -> Report | None:
         course_deg=_course(number(message.get("track"))),
         taken_at=parse_utc(time) if isinstance(time, str) else None,
         device=device if isinstance(device, str) and device else None,
+        dead_reckoned=number(message.get("status")) == DEAD_RECKONED,
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from device.fix import Fix
-from device.gate import BUILT_AT
+from device.sound import BUILT_AT
 from inference.manifest import ModelRefused, Task, locate
 from inference.model import ModelFailed
 from inference.tflite import TfliteModel

@@ -368,7 +368,7 @@ def test_photos_that_do_not_say_where_or_when_are_named_and_left_out(tmp_path):
     assert [name for name, _ in drive.unreadable] == ["6.jpg", "8.jpg"]
     assert "its EXIF holds no GPS position" in dict(drive.unreadable)["6.jpg"]
     assert len(drive.fixes) == 7
-    assert drive.rejected == {"no_position": 1}
+    assert drive.rejected == {"position_zero": 1}
     assert len(drive.exposures) == 8
 
 

@@ -149,7 +149,7 @@ def test_every_fix_of_a_5_hz_receiver_is_read(gpsd, nmea_straight):
 @pytest.mark.parametrize(("log", "least"), [("mt3339", 10), ("ublox-8", 10), ("rst39", 15), ("quectel-l76k-dual", 10)])
 def test_recorded_receivers_through_a_real_gpsd(gpsd, read_nmea, ronde_data, log, least):
     host, port = gpsd(read_nmea(ronde_data / "nmea" / f"{log}.log"), 0.005)
-    with source(port, host, built_at=LONG_AGO) as made:
+    with source(port, host, oldest=LONG_AGO) as made:
         fixes = fixes_of(made, least)
     assert all(later.taken_at > earlier.taken_at and later.boot_s > earlier.boot_s for earlier, later in pairwise(fixes))
     assert max(fix.speed_mps for fix in fixes) < 10
@@ -220,8 +220,8 @@ def test_fault_7_a_greeting_that_drips_is_a_loss_within_the_time_out():
 
 @pytest.mark.parametrize("half", [b"", tpv(1)[:40], b"x" * (3 * LONGEST_LINE)])
 def test_fault_7_a_server_that_falls_silent_is_lost(half):
-    with server(says(tpv(0), half)) as (port, _), source(port, silent_s=0.4) as made:
-        assert fixes_of(made, 1)[0].speed_mps == 11.1
+    with server(says(tpv(0) + tpv(1), half)) as (port, _), source(port, silent_s=0.4) as made:
+        assert [fix.speed_mps for fix in fixes_of(made, 2)] == [11.1, 11.1]
         assert made.next_fix(0.1) is None
         begun_s = now_s()
         with pytest.raises(GpsLost, match=r"no line for 0\.4 s"):
@@ -250,8 +250,8 @@ def test_a_server_that_lets_in_and_throws_out_is_asked_less_and_less():
         until_s = now_s() + 2.0
         calls = 0
         while now_s() < until_s:
-            with pytest.raises(GpsLost):
-                made.next_fix(0.05)
+            with contextlib.suppress(GpsLost):
+                assert made.next_fix(0.05) is None
             calls += 1
         # At once, then after 0.5 and after another 1 s; a call meanwhile waits, so the caller does not spin.
         assert len(connections) in (2, 3)
@@ -312,11 +312,36 @@ def test_mutated_lines_never_end_it():
 def test_a_gpsd_without_receivers_greets_too():
     def talk(connection: socket.socket, _: int) -> None:
         greet(connection, NO_DEVICES)
-        connection.sendall(tpv(0))
+        connection.sendall(tpv(0) + tpv(1))
         hang(connection)
 
     with server(talk) as (port, _), source(port) as made:
         assert len(fixes_of(made, 1)) == 1
+
+
+def test_the_first_two_fixes_come_one_by_one_and_a_first_old_time_is_none():
+    old = tpv(0, time="2026-05-01T22:10:00.000Z")
+    with server(says(old, tpv(1), tpv(2), tpv(3))) as (port, _), source(port) as made:
+        assert [fix.taken_at.second for fix in fixes_of(made, 3)] == [1, 2, 3]
+        assert made.rejected == {"unconfirmed": 1}
+        assert made.next_fix(0.05) is None
+
+
+def test_what_is_wrong_with_the_receiver_can_be_asked_from_another_thread():
+    said = b"".join(tpv(n) for n in range(3)) + b"".join(tpv(n, lat=0.0, lon=0.0) for n in range(3, 40))
+    with server(says(said)) as (port, _), source(port) as made:
+        fixes_of(made, 3)
+        assert made.troubles(now_s()) == ()
+        asked: list[tuple[str, ...]] = []
+        reader = threading.Thread(target=lambda: made.next_fix(0.5))
+        reader.start()
+        while reader.is_alive():
+            asked.append(made.troubles(now_s()))
+        reader.join(DEADLINE_S)
+        assert made.rejected == {"position_zero": 37}
+        assert set(asked) <= {(), ("position_zero",)}
+        assert made.troubles(now_s()) == ("position_zero",)
+        assert made.troubles(now_s() + 60.0) == ()
 
 
 def test_two_sources_do_not_share_the_librarys_globals():
@@ -336,13 +361,13 @@ def test_two_sources_do_not_share_the_librarys_globals():
 def test_gpsd_on_ipv6():
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
-    with server(says(tpv(0)), host="::1") as (port, _), source(port, "::1") as made:
+    with server(says(tpv(0), tpv(1)), host="::1") as (port, _), source(port, "::1") as made:
         assert len(fixes_of(made, 1)) == 1
 
 
 def test_closing_wakes_whoever_waits():
-    with server(says(tpv(0))) as (port, _), source(port, silent_s=60.0) as made:
-        fixes_of(made, 1)
+    with server(says(tpv(0), tpv(1))) as (port, _), source(port, silent_s=60.0) as made:
+        fixes_of(made, 2)
         raised: list[Exception] = []
 
         def wait() -> None:

@@ -171,3 +171,14 @@ def test_whatever_is_altered_it_is_read_or_counted(data):
 )
 def test_no_field_of_a_whole_sentence_is_an_error(kind, fields):
     reports_of_nmea(told(",".join([kind, *fields])) + told(RMC))
+
+
+def test_a_position_that_no_satellite_saw_says_so():
+    assert not one(GGA, GSA, RMC).dead_reckoned
+    for bodies in (
+        (GGA.replace(",E,1,", ",E,6,"), RMC),
+        (GGA, RMC[:-1] + "E"),
+        ("GNGNS,100001.00,4333.0000,N,00700.6000,E,EN,06,1.2,12.0,48.0,,", RMC),
+    ):
+        assert one(*bodies).dead_reckoned
+    assert not one("GNGNS,100001.00,4333.0000,N,00700.6000,E,AE,06,1.2,12.0,48.0,,", RMC).dead_reckoned

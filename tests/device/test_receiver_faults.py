@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from device.choice import Ahead, Chosen, Placed, Surplus
 from device.chooser import Chooser
 from device.earth import distance_m, offset
-from device.fix import Fix
 from device.frame import Exposure
 from device.gate import FixGate
 from device.ring import Ring
@@ -80,8 +79,7 @@ class Round:
         self._choose()
 
     def _take(self, message, arrival_s):
-        fix = self.gate.accept(report_of(message), arrival_s)
-        if isinstance(fix, Fix):
+        for fix in self.gate.accept(report_of(message), arrival_s):
             self.chooser.take_fix(fix)
             self._choose()
 

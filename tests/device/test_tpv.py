@@ -128,3 +128,10 @@ def test_a_mutated_line_is_read_or_unreadable(data):
     except LineUnreadable:
         return
     report_of(message)
+
+
+@pytest.mark.parametrize(
+    ("status", "alone"), [(5, True), (5.0, True), (1, False), (2, False), (6, False), ("5", False), (None, False)]
+)
+def test_a_receiver_that_goes_on_by_itself_says_so(status, alone):
+    assert report_of(FULL | {"status": status}).dead_reckoned is alone
