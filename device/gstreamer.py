@@ -5,11 +5,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from device.boot import from_monotonic_s
 from device.camera import CameraStalled, Pulse
-from device.frame import Exposure, Pixels
+from device.frame import Exposure
+from device.planes import Layout, to_rgb
 
 WAIT_S = 0.5
 """How long the thread waits for one picture, and so how long a stop can take to be seen."""
@@ -27,7 +26,10 @@ LONGEST_EXPOSURE_NS = 2_000_000
 SHORTEST_EXPOSURE_NS = 100_000
 """14 m/s times 2 ms are 28 mm of blur on the road."""
 
-TO_RGB = "videoconvert ! video/x-raw,format=RGB,width={width},height={height}"
+FULL_RANGE_BT601 = "1:4:0:0"
+"""The colours of JPEG, in GStreamer's notation of range, matrix, transfer and primaries."""
+
+TO_PLANES = f"videoconvert ! video/x-raw,format=I420,colorimetry={FULL_RANGE_BT601}" + ",width={width},height={height}"
 SINK = f"appsink name=sink drop=true max-buffers={MOST_WAITING} sync=false"
 
 
@@ -52,7 +54,7 @@ def argus_source(device: str, width: int, height: int, fps: int) -> str:
 
 
 class GstreamerCamera:
-    """The pictures that a GStreamer source gives, as RGB of one size.
+    """The pictures that a GStreamer source gives, in one size.
 
     `source` is the beginning of a pipeline in gst-launch's notation. `shutter_boot_s` is the source's own stamp: for v4l2src
     the kernel's, when the driver saw the frame begin, so the end of the first line's exposure. A source tells neither exposure
@@ -60,7 +62,7 @@ class GstreamerCamera:
     """
 
     def __init__(self, source: str, width: int, height: int) -> None:
-        self._description = f"{source} ! {TO_RGB.format(width=width, height=height)} ! {SINK}"
+        self._description = f"{source} ! {TO_PLANES.format(width=width, height=height)} ! {SINK}"
         self._pipeline: Any = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -133,14 +135,9 @@ def _exposure(gst: Any, sample: Any, base_s: float) -> Exposure | None:
     if running_ns == gst.CLOCK_TIME_NONE:
         return None
     layout = GstVideo.buffer_get_video_meta(buffer) or GstVideo.VideoInfo.new_from_caps(sample.get_caps())
-    pixels = rows_of(buffer.extract_dup(0, buffer.get_size()), layout.width, layout.height, layout.stride[0], layout.offset[0])
-    return Exposure(from_monotonic_s(base_s + running_ns / 1e9), read=lambda: pixels)
-
-
-def rows_of(data: bytes, width: int, height: int, stride: int, offset: int = 0) -> Pixels:
-    """(height, width, 3) RGB out of a buffer whose rows begin `stride` bytes apart, the first at `offset`."""
-    rows: Pixels = np.ndarray((height, width, 3), np.uint8, buffer=data, offset=offset, strides=(stride, 3, 1))
-    return rows.copy()
+    strides, offsets = (tuple(values[:3]) for values in (layout.stride, layout.offset))
+    planes, data = Layout(layout.width, layout.height, strides, offsets), buffer.extract_dup(0, buffer.get_size())
+    return Exposure(from_monotonic_s(base_s + running_ns / 1e9), read=lambda: to_rgb(data, planes))
 
 
 def _gstreamer() -> Any:

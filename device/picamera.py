@@ -8,7 +8,8 @@ from typing import Any
 
 from device.boot import from_monotonic_s
 from device.camera import CameraStalled, Pulse
-from device.frame import Exposure, Pixels
+from device.frame import Exposure
+from device.planes import Layout, to_rgb
 
 WAIT_S = 0.5
 """How long the thread waits for one request, and so how long a stop can take to be seen."""
@@ -25,8 +26,8 @@ LONGEST_EXPOSURE_US = 2000
 SHORTEST_EXPOSURE_US = 100
 MOST_GAIN = 16.0
 
-RGB_IN_MEMORY = "BGR888"
-"""The format whose bytes lie in the order red, green, blue: libcamera names formats by a little-endian word."""
+PLANES = "YUV420"
+"""Half the bytes of RGB: see device/planes.py."""
 
 AF_MANUAL = 0
 """libcamera's AfModeManual: the lens stays where it is put."""
@@ -56,6 +57,7 @@ class PiCamera:
         self._size = (width, height)
         self._frame_us = round(1e6 / fps)
         self._readout_us = 0
+        self._layout = Layout.packed(width, height, width)
         self._camera: Any = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -68,13 +70,14 @@ class PiCamera:
             CameraStalled: it cannot be opened, or gives another size than wanted.
         """
         try:
-            from picamera2 import Picamera2  # noqa: PLC0415 - only a Pi has it
+            from libcamera import ColorSpace  # noqa: PLC0415 - only a Pi has it
+            from picamera2 import Picamera2  # noqa: PLC0415 - the same
         except ImportError as error:
             raise CameraStalled(
                 f"picamera2 cannot be loaded ({error}): install python3-picamera2 and make the venv with --system-site-packages"
             ) from error
         try:
-            self._open(Picamera2)
+            self._open(Picamera2, ColorSpace.Sycc())
         except (RuntimeError, OSError) as error:
             self.close()
             raise CameraStalled(f"the camera cannot be opened: {_first_cause(error)}") from error
@@ -102,7 +105,7 @@ class PiCamera:
         if camera is not None:
             camera.close()
 
-    def _open(self, picamera2: Any) -> None:
+    def _open(self, picamera2: Any, colours: Any) -> None:
         found = picamera2.global_camera_info()
         if not found:
             raise RuntimeError("libcamera finds none; is its ribbon in place?")
@@ -113,8 +116,9 @@ class PiCamera:
             controls |= {"AfMode": AF_MANUAL, "LensPosition": INFINITY_DIOPTRE}
         camera.configure(
             camera.create_video_configuration(
-                main={"format": RGB_IN_MEMORY, "size": self._size},
+                main={"format": PLANES, "size": self._size},
                 raw=None,
+                colour_space=colours,
                 buffer_count=BUFFERS,
                 controls=controls,
                 display=None,
@@ -122,8 +126,9 @@ class PiCamera:
             )
         )
         given = camera.stream_configuration("main")
-        if given["size"] != self._size or given["format"] != RGB_IN_MEMORY:
-            raise RuntimeError(f"it gives {given['size']} {given['format']} where {self._size} {RGB_IN_MEMORY} is wanted")
+        if given["size"] != self._size or given["format"] != PLANES:
+            raise RuntimeError(f"it gives {given['size']} {given['format']} where {self._size} {PLANES} is wanted")
+        self._layout = Layout.packed(*self._size, given["stride"])
         # The shortest frame of the sensor's mode is its readout with the least blanking; known once a mode is chosen.
         self._readout_us = 0 if model in GLOBAL_SHUTTERS else camera.camera_controls["FrameDurationLimits"][0]
         camera.start()
@@ -143,14 +148,15 @@ class PiCamera:
         """Copy a request's picture, give the request back; None where the driver left its time out."""
         try:
             metadata = request.get_metadata()
-            pixels: Pixels = request.make_array("main")
+            planes: memoryview = request.make_buffer("main").data
         finally:
             request.release()
         stamp_ns = metadata.get("SensorTimestamp", 0)
         if not stamp_ns:
             return None
         shutter_boot_s = middle_of_exposure_s(stamp_ns, metadata.get("ExposureTime", 0), self._readout_us)
-        return Exposure(shutter_boot_s, read=lambda: pixels)
+        layout = self._layout
+        return Exposure(shutter_boot_s, read=lambda: to_rgb(planes, layout))
 
 
 def _next_request(camera: Any) -> Any:

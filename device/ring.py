@@ -4,12 +4,13 @@ import threading
 from collections import deque
 
 from device.frame import Exposure
+from device.planes import BYTES_PER_PIXEL
 
 LONGEST_S = 4.0
 """A fix, its latency and the one after it (where speed comes from positions) fit into this."""
 
 MOST_BYTES = 200_000_000
-"""Raw pixels held at most on a unit."""
+"""Raw pixels held at most on a unit: 2.8 s of 1456x1088 at 30 frames/s. One missing fix of a 1 Hz receiver fits into it."""
 
 FULL_SHARE = 0.85
 """A ring fuller than this is about to lose its oldest exposures."""
@@ -30,8 +31,8 @@ class Ring:
 
     @classmethod
     def for_camera(cls, width: int, height: int) -> "Ring":
-        """A ring that holds at most `MOST_BYTES` of RGB pixels of this size."""
-        return cls(most=max(2, MOST_BYTES // (width * height * 3)))
+        """A ring that holds at most `MOST_BYTES` of a camera's pictures of this size, as cameras deliver them (device/planes.py)."""
+        return cls(most=max(2, int(MOST_BYTES / (width * height * BYTES_PER_PIXEL))))
 
     def push(self, exposure: Exposure) -> None:
         """Add the newest exposure; one that is not newer than the last is dropped as overrun."""

@@ -16,10 +16,21 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from PIL import Image
 
 API = json.loads(Path(__file__).with_name("picamera2_api.json").read_text(encoding="utf-8"))
-RGB_FORMATS = {"BGR888": (0, 1, 2), "RGB888": (2, 1, 0)}
-"""The order in which a format's bytes hold red, green and blue."""
+FORMATS = {"YUV420"}
+ROWS_END_AT = 64
+"""A row's bytes are padded to a multiple of this, with anything."""
+PADDING = 7
+
+
+class ColorSpace:
+    """libcamera's, of which one is wanted."""
+
+    @staticmethod
+    def Sycc():  # noqa: N802 - libcamera's name
+        return ColorSpace()
 
 
 @dataclass
@@ -143,16 +154,20 @@ class CompletedRequest:
         self._must_be_held()
         return dict(self.request)
 
-    def make_array(self, name):
+    def make_buffer(self, name):
         self._must_be_held()
         if name != "main":
             raise RuntimeError(f"Stream {name!r} is not defined")
         if self.picam2._scene.fails_reading:
             raise RuntimeError("failed to find buffer")
         config = self.picam2.camera_config[name]
-        width, height = config["size"]
-        colour = [self.picam2._scene.colour[channel] for channel in RGB_FORMATS[config["format"]]]
-        return np.full((height, width, 3), colour, np.uint8)
+        (width, height), stride = config["size"], config["stride"]
+        colours = Image.new("RGB", (1, 1), self.picam2._scene.colour).convert("YCbCr").getpixel((0, 0))
+        rows, columns = (height, height // 2, height // 2), (width, width // 2, width // 2)
+        planes = [np.full((count, stride * wide // width), PADDING, np.uint8) for count, wide in zip(rows, columns, strict=True)]
+        for plane, wide, value in zip(planes, columns, colours, strict=True):
+            plane[:, :wide] = value
+        return np.concatenate([plane.ravel() for plane in planes])
 
     def _must_be_held(self):
         assert self.ref_count > 0, "a request is read after its release"
@@ -212,14 +227,17 @@ class Picamera2:
 
     def configure(self, camera_config):
         main = camera_config["main"]
-        if main["format"] not in RGB_FORMATS:
+        if not isinstance(camera_config["colour_space"], ColorSpace):
+            raise RuntimeError("Colour space has incorrect type")  # noqa: TRY004 - as the real one
+        if main["format"] not in FORMATS:
             raise RuntimeError("Bad format " + main["format"] + " in stream main")
         if any(side % 2 for side in main["size"]):
             raise RuntimeError("width and height should be even")
         for name in camera_config["controls"]:
             if name not in self.camera_controls:
                 raise RuntimeError(f"Control {name} is not advertised by libcamera")
-        given = main | {"size": self._scene.given_size or main["size"]}
+        size = self._scene.given_size or main["size"]
+        given = main | {"size": size, "stride": -(-size[0] // ROWS_END_AT) * ROWS_END_AT}
         self.camera_config = camera_config | {"main": given}
 
     def stream_configuration(self, name):
@@ -318,8 +336,9 @@ described(Picamera2)
 
 
 def module_for(scene: Scene) -> ModuleType:
-    """A module to stand for `picamera2`, whose camera sees `scene`."""
+    """A module to stand for `picamera2`, whose camera sees `scene`, and for `libcamera`."""
     Picamera2._scene = scene
     module = ModuleType("picamera2")
     module.Picamera2 = Picamera2
+    module.ColorSpace = ColorSpace
     return module
