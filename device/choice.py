@@ -27,11 +27,16 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ahead:
-    """An exposure to keep before its place is known; `place` is predicted, `number` names it later."""
+    """An exposure to keep before its place is known; `number` names it later.
+
+    `place` is predicted, None before the first fix. With `if_moving` it is only worth keeping if the picture has moved since the
+    last one that was tried: no speed tells.
+    """
 
     number: int
     exposure: Exposure
-    place: Place
+    place: Place | None
+    if_moving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

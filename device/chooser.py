@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from device.ahead import Outlook
+from device.ahead import OVERDUE_S, Outlook, predicted_place
 from device.choice import Ahead, Choice, Chosen, Missed, MissReason, Placed, Surplus
+from device.departure import Watch, departure, resumed
 from device.fix import Fix
-from device.frame import Exposure
-from device.odometer import Odometer, Stretch
+from device.frame import Exposure, Place
+from device.odometer import Knot, Odometer, Stretch
 from device.ring import Ring
 from device.trigger import Miss, Trigger
 
@@ -50,6 +51,7 @@ class Chooser:
         self._trigger = Trigger(spacing_m)
         self._odometer = Odometer()
         self._outlook = Outlook(spacing_m)
+        self._watch = Watch()
         self._road: deque[Stretch] = deque()
         self._kept_ahead: deque[tuple[float, int]] = deque()
         self._surplus: deque[int] = deque()
@@ -71,16 +73,29 @@ class Chooser:
     def take_fix(self, fix: Fix) -> Stretch | None:
         """The next accepted fix, newer than the last; the stretch of road that leads to it, None for the first one."""
         self._outlook.fixed()
-        stretch = self._odometer.advance(fix)
+        watch, self._watch = self._watch, Watch()
+        stretch = self._depart(fix, watch) if self._odometer.knot is None else self._odometer.advance(fix)
         if stretch is None:
-            before_s = math.nextafter(fix.boot_s, -math.inf)
-            self.before_first_fix += len(self.ring.until(before_s))
-            self.ring.drop_until(before_s)
             return None
+        if watch.tried_s is not None and stretch.start.standing:
+            kept_s = [shutter_boot_s for shutter_boot_s, _ in self._kept_ahead if stretch.holds(shutter_boot_s)]
+            stretch = resumed(stretch, kept_s, watch.tried_s)
         if stretch.standing:
             self.standing_s += stretch.seconds
         self._road.append(stretch)
         return stretch
+
+    def _depart(self, first: Fix, watch: Watch) -> Stretch | None:
+        """The first fix: the guessed road behind it, if something was driven on it."""
+        before_s = math.nextafter(first.boot_s, -math.inf)
+        at_hand = self.ring.until(before_s)
+        seen_s = watch.tried_s or (at_hand[0].shutter_boot_s if at_hand else first.boot_s)
+        road = departure(first, [shutter_boot_s for shutter_boot_s, _ in self._kept_ahead], seen_s)
+        begun_s = road.start.fix.boot_s if road else first.boot_s
+        self.before_first_fix += sum(exposure.shutter_boot_s < begun_s for exposure in at_hand)
+        self.ring.drop_until(math.nextafter(begun_s, -math.inf))
+        self._odometer.advance(first, road.length_m if road else 0.0)
+        return road
 
     def end(self) -> None:
         """No more fixes and exposures will come: what is left can be decided on."""
@@ -128,16 +143,33 @@ class Chooser:
     def _look_ahead(self) -> Ahead | None:
         """Keep an exposure beyond the last fix before the ring loses it."""
         knot = self._odometer.knot
-        if knot is None or self._ended:
+        if self._ended:
             return None
+        if knot is None or knot.standing:
+            return self._watch_out(knot)
         due = self._outlook.choose(knot, self.ring, max(self._trigger.mark_m, knot.odometer_m))
-        if due is None:
+        return self._ahead(*due) if due is not None else None
+
+    def _watch_out(self, knot: Knot | None) -> Ahead | None:
+        """Keep exposures while the picture moves, where no speed tells: before the first fix, and where the last one stood."""
+        if knot is not None and (self.ring.newest_s or 0.0) - knot.fix.boot_s <= OVERDUE_S:
             return None
-        exposure, place = due
+        exposure = self._watch.choose(self.ring)
+        if exposure is None:
+            return None
+        place = predicted_place(knot, exposure.shutter_boot_s) if knot is not None else None
+        return self._ahead(exposure, place, if_moving=True)
+
+    def _ahead(self, exposure: Exposure, place: Place | None, *, if_moving: bool = False) -> Ahead:
         self.ring.drop_until(exposure.shutter_boot_s)
-        ahead = Ahead(next(self._numbers), exposure, place)
+        ahead = Ahead(next(self._numbers), exposure, place, if_moving)
         self._kept_ahead.append((exposure.shutter_boot_s, ahead.number))
         return ahead
+
+    def was_still(self, number: int) -> None:
+        """The picture of the exposure under this number had not moved: it is not kept."""
+        self._watch.was_still()
+        self.forget_ahead(number)
 
     def forget_ahead(self, number: int) -> None:
         """The exposure kept ahead under this number is not there: it could not be read or hidden."""

@@ -53,9 +53,9 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One photo with the place where it was taken. Raw pixels: never written, logged or sent."""
+    """One photo with the place where it was taken, None before the first fix. Raw pixels: never written, logged or sent."""
 
     pixels: Pixels
     shutter_boot_s: float
-    place: Place
+    place: Place | None
     source: str | None = None

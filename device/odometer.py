@@ -123,9 +123,9 @@ class Stretch:
         here, there = self.start.fix, self.end.fix
         chord_m = distance_m(here.latitude_deg, here.longitude_deg, there.latitude_deg, there.longitude_deg)
         bearing = bearing_deg(here.latitude_deg, here.longitude_deg, there.latitude_deg, there.longitude_deg)
-        chord = _along(bearing, chord_m)
+        chord = along(bearing, chord_m)
         tangents = [
-            _along(course, chord_m) if _near(course, bearing) else chord
+            along(course, chord_m) if _near(course, bearing) else chord
             for course in (self.start.heading_deg, self.end.heading_deg)
         ]
         u = share
@@ -147,13 +147,13 @@ class Odometer:
         """The newest fix with its reading, None before the first."""
         return self._knot
 
-    def advance(self, fix: Fix) -> Stretch | None:
-        """The stretch from the fix before to this one; None for the first fix of a round."""
+    def advance(self, fix: Fix, begin_m: float = 0.0) -> Stretch | None:
+        """The stretch from the fix before to this one; None for the first of a round, where the odometer begins at `begin_m`."""
         before = self._knot
         standing = stands(before.standing if before else True, fix.speed_mps)
         speed_mps = 0.0 if standing else fix.speed_mps
         if before is None:
-            self._knot = Knot(fix, 0.0, speed_mps, fix.course_deg, standing)
+            self._knot = Knot(fix, begin_m, speed_mps, fix.course_deg, standing)
             return None
         seconds = fix.boot_s - before.fix.boot_s
         lost = seconds > LOST_S
@@ -191,7 +191,7 @@ def _near(course_deg: float | None, bearing: float) -> bool:
     return course_deg is not None and abs(turn_deg(course_deg - bearing)) < CHORD_LIMIT_DEG
 
 
-def _along(course_deg: float | None, length_m: float) -> tuple[float, float]:
+def along(course_deg: float | None, length_m: float) -> tuple[float, float]:
     """East and north metres of a length along a course."""
     angle = math.radians(course_deg or 0.0)
     return length_m * math.sin(angle), length_m * math.cos(angle)

@@ -31,7 +31,7 @@ class Ring:
 
     @classmethod
     def for_camera(cls, width: int, height: int) -> "Ring":
-        """A ring that holds at most `MOST_BYTES` of a camera's pictures of this size, as cameras deliver them (device/planes.py)."""
+        """A ring that holds at most `MOST_BYTES` of pictures of this size, as cameras deliver them (device/planes.py)."""
         return cls(most=max(2, int(MOST_BYTES / (width * height * BYTES_PER_PIXEL))))
 
     def push(self, exposure: Exposure) -> None:

@@ -24,6 +24,9 @@ from device.tpv import report_of
 WIDTH, HEIGHT = 1456, 1088
 """The unit's camera: the ring holds as many frames as would fit with this size."""
 
+SEEN_M = 0.05
+"""A move that changes the picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -48,6 +51,12 @@ class Round:
     unplaced: dict[int, float] = field(default_factory=dict)
     naive_s: list[float] = field(default_factory=list)
     rejected: Mapping[str, int] = field(default_factory=dict)
+    _tried_m: float | None = None
+
+    def moved(self, exposure: Exposure) -> bool:
+        """Whether the car has moved since the exposure that was asked for before: what the pictures would show."""
+        before_m, self._tried_m = self._tried_m, self.truth.odometer_m(exposure.shutter_boot_s - BOOT_S)
+        return before_m is not None and self._tried_m - before_m > SEEN_M
 
 
 def drive_round(truth: Truth, receiver: Receiver, camera: Camera, rng: np.random.Generator, spacing_m: float = 4.0) -> Round:
@@ -83,6 +92,8 @@ def _take_choices(chooser: Chooser, driven: Round) -> None:
     while (choice := chooser.choose()) is not None:
         if isinstance(choice, Chosen):
             driven.photos.append(Photo(choice.exposure.shutter_boot_s - BOOT_S, choice.place))
+        elif isinstance(choice, Ahead) and choice.if_moving and not driven.moved(choice.exposure):
+            chooser.was_still(choice.number)
         elif isinstance(choice, Ahead):
             driven.unplaced[choice.number] = choice.exposure.shutter_boot_s - BOOT_S
         elif isinstance(choice, Placed):

@@ -34,7 +34,7 @@ class AnonymousFrame:
     """
 
     pixels: Pixels
-    place: Place
+    place: Place | None
     hidden: tuple[tuple[int, int, int, int], ...]
     hidden_share: float
     source: str | None = None

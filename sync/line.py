@@ -12,6 +12,7 @@ from device.choice import Ahead, Chosen, Missed, Placed, Surplus
 from device.chooser import Chooser
 from device.fix import Fix
 from device.frame import Exposure, Frame, FrameUnreadable, Pixels, Place
+from device.motion import Motion
 from device.spacing import Gap, Spacing
 from inference.finding import Finding
 from inference.look import HidingFailed, Look, Looked
@@ -37,6 +38,8 @@ class Step(Enum):
     """A frame that was kept ahead of the fix was one too many."""
     SKIPPED = "skipped"
     """An exposure could not be used; its mark is still to be served."""
+    STILL = "still"
+    """Before the first fix: the picture has not moved, so the exposure is not kept."""
     LOST = "lost"
     """A mark has no photo; the reason is counted."""
 
@@ -46,7 +49,7 @@ class Remembered:
     """What is remembered of a stored frame until it counts: no pixels."""
 
     frame_id: str
-    place: Place
+    place: Place | None
     hidden: int
     hidden_share: float
     labels: tuple[str, ...]
@@ -69,11 +72,15 @@ class Line:
         self._store = store
         self._track = Tracker()
         self._ahead: dict[int, Remembered] = {}
+        self._motion = Motion()
 
     def take_fix(self, fix: Fix) -> None:
         """The next accepted fix."""
+        first = self.chooser.fix is None
         stretch = self.chooser.take_fix(fix)
-        filled_m = stretch.length_m if stretch is not None and stretch.lost else 0.0
+        if first:
+            self._track.begin(self.chooser.odometer_m)
+        filled_m = stretch.length_m if stretch is not None and stretch.lost and not first else 0.0
         piece = self._track.fix(fix, self.chooser.odometer_m, filled_m)
         if piece is not None:
             self._store.put_track(piece)
@@ -98,17 +105,18 @@ class Line:
             case Placed():
                 return self._place(choice.number, choice.place)
             case Surplus():
-                with self.tally.timed("database"):
-                    self._store.remove(self._ahead.pop(choice.number).frame_id)
-                return Step.REMOVED
+                return self._remove(choice.number)
 
     def end(self) -> None:
         """No more will come: decide on what is left and close the round's last gap and track."""
         self.chooser.end()
         while self.step() is not Step.IDLE:
             pass
-        for number in list(self._ahead):  # the fix never came back: they stay where they were thought to be
-            self._place(number, self._ahead[number].place)
+        for number, kept in list(self._ahead.items()):  # the fix never came: they stay where they were thought to be
+            if kept.place is not None:
+                self._place(number, kept.place)
+            else:
+                self._remove(number)
         self._close(self.spacing.end(self.chooser.odometer_m))
         piece = self._track.end(self.chooser.odometer_m)
         if piece is not None:
@@ -134,6 +142,9 @@ class Line:
     def _keep_ahead(self, ahead: Ahead) -> Step:
         """The same beyond the last fix: what is found waits for the place. What cannot be kept leaves its mark to others."""
         pixels = self._read(ahead.exposure)
+        if ahead.if_moving and pixels is not None and not self._motion.moved(pixels):
+            self.chooser.was_still(ahead.number)
+            return Step.STILL
         looked = None if pixels is None else self._look_at(pixels, ahead.exposure, ahead.place)
         if looked is None:
             return self._pass_over(ahead, "frame_unreadable" if pixels is None else "hiding_failed")
@@ -153,6 +164,12 @@ class Line:
         self._count(kept, place, findings)
         return Step.PLACED
 
+    def _remove(self, number: int) -> Step:
+        """A frame that was kept ahead serves no mark."""
+        with self.tally.timed("database"):
+            self._store.remove(self._ahead.pop(number).frame_id)
+        return Step.REMOVED
+
     def _read(self, exposure: Exposure) -> Pixels | None:
         try:
             with self.tally.timed("read"):
@@ -162,7 +179,7 @@ class Line:
             self.tally.unreadable.append(str(error))
             return None
 
-    def _look_at(self, pixels: Pixels, exposure: Exposure, place: Place) -> Looked | None:
+    def _look_at(self, pixels: Pixels, exposure: Exposure, place: Place | None) -> Looked | None:
         """The look at a frame; None where people could not be hidden for certain."""
         try:
             looked = self._look.look(Frame(pixels, exposure.shutter_boot_s, place, exposure.source))

@@ -77,8 +77,11 @@ class RoundStore:
             PhotoNotWritten: the disk did not take the photo; nothing was stored.
         """
         frame_id = self._next_frame_id()
-        findings = self._findings_of(frame_id, looked.detections, looked.frame.place)
-        self._store(frame_id, looked, findings, timed)
+        place = looked.frame.place
+        if place is None:
+            raise ValueError(f"frame {frame_id} has no place: it can only be kept ahead of its fix")
+        findings = self._findings_of(frame_id, looked.detections, place)
+        self._store(frame_id, looked, timed, [(finding, place) for finding in findings])
         return Kept(frame_id, findings)
 
     def keep_ahead(self, looked: Looked, timed: Timed) -> str:
@@ -88,7 +91,7 @@ class RoundStore:
             PhotoNotWritten: the disk did not take the photo; nothing was stored.
         """
         frame_id = self._next_frame_id()
-        self._store(frame_id, looked, (), timed)
+        self._store(frame_id, looked, timed)
         return frame_id
 
     def place(self, frame_id: str, place: Place) -> tuple[Finding, ...]:
@@ -160,7 +163,7 @@ class RoundStore:
         self._frames += 1
         return f"{self._round_id}-{self._frames:06d}"
 
-    def _store(self, frame_id: str, looked: Looked, findings: Sequence[Finding], timed: Timed) -> None:
+    def _store(self, frame_id: str, looked: Looked, timed: Timed, findings: Sequence[tuple[Finding, Place]] = ()) -> None:
         if self._has("frame", frame_id):
             return
         file = f"frames/{self._round_id}/{self._frames:06d}.jpg"
@@ -170,8 +173,8 @@ class RoundStore:
             self._insert_frame(frame_id, looked, file, sha256)
             for detection in looked.detections:
                 insert(self._db, "detection", frame_id=frame_id, **detection_columns(detection))
-            for finding in findings:
-                self._insert_finding(finding, looked.frame.place, sha256)
+            for finding, place in findings:
+                self._insert_finding(finding, place, sha256)
 
     def _findings_of(self, frame_id: str, detections: Sequence[Detection], place: Place) -> tuple[Finding, ...]:
         findings = findings_of(

@@ -19,8 +19,10 @@ def insert(db: Database, table: str, **values: Any) -> None:
     db.conn.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values.values()))  # noqa: S608 - our own names
 
 
-def place_columns(place: Place) -> dict[str, Any]:
-    """A place as the columns of `frame`."""
+def place_columns(place: Place | None) -> dict[str, Any]:
+    """A place as the columns of `frame`; before the first fix there is none yet."""
+    if place is None:
+        return {"time_source": "unset", "odometer_m": 0.0, "position_source": "ahead_of_fix"}
     return {
         "taken_at": iso_or_none(place.taken_at),
         "time_source": place.time_source,

@@ -40,6 +40,10 @@ class Tracker:
         self._filled_m = 0.0
         self._gaps: list[Gap] = []
 
+    def begin(self, odometer_m: float) -> None:
+        """The track begins at this reading: road that was guessed before the first fix is none of it."""
+        self._start_m = odometer_m
+
     def fix(self, fix: Fix, odometer_m: float, filled_m: float) -> Piece | None:
         """The next fix, the odometer there, and how much of the road to it is filled; a finished piece at 500 m or 60 s."""
         self._last = fix

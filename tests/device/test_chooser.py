@@ -51,18 +51,26 @@ def drive(street, *, fps=30, hz=1.0, noise_mps=0.0, latency_s=0.2, spacing_m=4.0
     arrivals = [(t + latency_s, 1, t) for t in fixes] + [
         (k / fps + 0.003, 0, k / fps + 0.003) for k in range(int(street.seconds * fps))
     ]
-    chooser, chosen = Chooser(spacing_m, Ring()), []
+    chooser, chosen, tried_m = Chooser(spacing_m, Ring()), [], [math.inf]
+
+    def take_choices():
+        while (choice := chooser.choose()) is not None:
+            if isinstance(choice, Ahead) and choice.if_moving:
+                before_m, tried_m[0] = tried_m[0], street.odometer_m(choice.exposure.shutter_boot_s)
+                if tried_m[0] - before_m < 0.05:
+                    chooser.was_still(choice.number)
+                    continue
+            chosen.append(choice)
+
     for _, kind, t in sorted(arrivals):
         if kind:
             speed = max(0.0, street.speed_mps(t) + rng.gauss(0.0, noise_mps))
             chooser.take_fix(fix_at(t, street.odometer_m(t), speed))
         else:
             chooser.ring.push(Exposure(t, lambda: PIXELS))
-        while (choice := chooser.choose()) is not None:
-            chosen.append(choice)
+        take_choices()
     chooser.end()
-    while (choice := chooser.choose()) is not None:
-        chosen.append(choice)
+    take_choices()
     return chooser, chosen
 
 
@@ -182,10 +190,21 @@ def test_where_the_fix_never_returns_what_was_kept_ahead_says_how_unsure_it_is()
     assert accuracies[-1] > 100.0
 
 
-def test_a_car_that_stands_when_the_fix_is_lost_keeps_nothing_ahead():
-    street = Street(lambda t: 10.0 if t < 10.0 else 0.0, 60.0)
+def test_a_car_that_stands_when_the_fix_is_lost_keeps_only_what_moves():
+    street = Street(lambda t: 10.0 if t < 10.0 or t > 50.0 else 0.0, 60.0)
     _, chosen = drive(street, lost=[(20.0, 1e9)])
-    assert not [c for c in chosen if isinstance(c, Ahead)]
+    ahead_s = [c.exposure.shutter_boot_s for c in chosen if isinstance(c, Ahead)]
+    assert 50.0 <= ahead_s[0] < 50.5
+    assert all(0.25 <= later - earlier < 0.3 for earlier, later in pairwise(ahead_s))
+
+
+def test_a_car_that_drives_off_without_a_fix_is_photographed_and_placed_when_it_is_back():
+    street = Street(lambda t: 10.0 if t < 10.0 or t > 50.0 else 0.0, 90.0)
+    _, chosen = drive(street, lost=[(20.0, 70.0)])
+    placed = [c.place for c in chosen if isinstance(c, Placed | Chosen) and c.place.position_source == "filled"]
+    assert len(placed) >= 0.9 * 200.0 / 4.0
+    assert sum(isinstance(c, Placed) for c in chosen) > 35
+    assert all(round(b.odometer_m - a.odometer_m, 3) > 0.0 for a, b in pairwise(placed))
 
 
 def test_an_exposure_kept_ahead_that_could_not_be_hidden_is_forgotten():
