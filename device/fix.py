@@ -1,5 +1,6 @@
 """One position from the satellite receiver."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -34,6 +35,15 @@ class FixSource(Protocol):
     @property
     def speed_source(self) -> SpeedSource:
         """`doppler` where the receiver measured speed, `positions` where it was derived."""
+        ...
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """How many reports were no fix, by reason code."""
+        ...
+
+    def troubles(self, now_boot_s: float) -> Sequence[str]:
+        """Reason codes of what keeps reports from being fixes now, the commonest first."""
         ...
 
     def next_fix(self, timeout_s: float) -> Fix | None:

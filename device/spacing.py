@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 TOLERANCE_M = 0.5
 """A distance between two frames counts as right within this of the spacing."""
@@ -28,6 +29,7 @@ class Spacing:
     marks: int = 0
     filled: int = 0
     standing: int = 0
+    standing_s: float = 0.0
     gaps: list[Gap] = field(default_factory=list)
     distances_m: list[float] = field(default_factory=list)
     _last_m: float | None = None
@@ -53,6 +55,22 @@ class Spacing:
     def end(self, odometer_m: float) -> Gap | None:
         """The round ends; the gap that is still open, if there is one."""
         return self._close(odometer_m)
+
+    def go_on(self) -> "Spacing":
+        """A new tally that goes on where this one stops: its first distance begins at the last frame here."""
+        return Spacing(self.spacing_m, _last_m=self._last_m)
+
+    def summary(self) -> dict[str, Any]:
+        """What the track tells of it: the distances between frames, and the frames that were filled or taken standing."""
+        share = self.share_within
+        return {
+            "share_within": None if share is None else round(share, 4),
+            "longest_m": round(max(self.distances_m), 2) if self.distances_m else None,
+            "histogram_m": self.histogram_m(),
+            "filled_frames": self.filled,
+            "standing_frames": self.standing,
+            "standing_s": round(self.standing_s, 1),
+        }
 
     def _close(self, odometer_m: float) -> Gap | None:
         if not self._reasons:

@@ -1,17 +1,16 @@
 """`ronde capture`: the round on the unit. gpsd and the camera feed the line; SQLite is all that it speaks to.
 
 Three threads: the camera's, which pushes exposures into the ring; one that reads gpsd; and the line's own, which looks, hides and
-writes. A round begins with the first accepted fix and ends when the process does.
+writes. A round begins with the first accepted fix, or with what was photographed on the way to it, and ends when the process
+does.
 """
 
-import json
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from enum import Enum
 from importlib.metadata import version
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -22,24 +21,19 @@ from device.fix import Fix, FixSource
 from device.frame import Exposure
 from device.gpsd import GpsdSource
 from device.ring import Ring
+from device.street.live import StreetFixes
 from inference.look import Look
 from inference.manifest import ModelRefused, locate
 from inference.tflite import TfliteModel
 from provisioning.log import events
 from provisioning.settings import Settings
-from sync.database import open_database, transaction
-from sync.event import iso
+from sync.condition import Condition, Teller, state_of
+from sync.database import open_database
 from sync.fix_reader import FixReader
 from sync.line import Line, Step
 from sync.replay import THREADS
 from sync.round_store import Recipients, RoundStore
 from sync.rounds import close_rounds, next_round_id, only_one, sweep
-
-FIX_STALE_S = 2.0
-"""Without a fix for this long no frame is called good, and the state says so."""
-
-CONDITION_EVERY_S = 5.0
-"""How often the condition is written where nothing changes: often enough for a page, seldom enough for a card."""
 
 CHECK_EVERY_S = 1.0
 CAMERA_TRIES = 3
@@ -78,13 +72,15 @@ class Capture:
         self._wake = threading.Event()
         self._reader = FixReader(outside.source, stop)
         self._ring = Ring.for_camera(settings.camera.width, settings.camera.height)
-        self._line: Line | None = None
-        self._store: RoundStore | None = None
+        self._round_id = next_round_id(db, boot_id())
+        recipients = Recipients(settings.unit, settings.backends)
+        self._store = RoundStore(db, settings.unit.state, self._round_id, recipients, outside.roads_sha256)
+        self._line = Line(Chooser(settings.trigger.spacing_m, self._ring), outside.look, self._store)
         self._fix: Fix | None = None
         self._camera_reason: str | None = None
         self._stalls = 0
-        self._checked_s = self._told_s = now_s()
-        self._told: tuple[str, tuple[str, ...]] | None = None
+        self._checked_s = now_s()
+        self._teller = Teller(db, boot_id())
 
     def run(self) -> None:
         """Drive rounds until told to stop.
@@ -92,6 +88,7 @@ class Capture:
         Raises:
             CameraStalled: the camera did not come back after `CAMERA_TRIES` starts.
         """
+        self._begin()
         self._reader.start()
         self._start_camera()
         try:
@@ -108,7 +105,7 @@ class Capture:
         self._reader.check()
         while not self._reader.fixes.empty():
             self._take_fix(self._reader.fixes.get())
-        stepped = self._line.step() if self._line is not None else Step.IDLE
+        stepped = self._line.step()
         if now_s() - self._checked_s >= CHECK_EVERY_S:
             self._checked_s = now_s()
             self._check_camera()
@@ -121,31 +118,28 @@ class Capture:
         self._wake.set()
 
     def _take_fix(self, fix: Fix) -> None:
+        if self._fix is None:
+            self._store.start(fix.taken_at)
+            log.info("round_began", round_id=self._round_id)
         self._fix = fix
-        if self._line is None:
-            self._line = self._begin(fix)
         self._line.take_fix(fix)
 
-    def _begin(self, fix: Fix) -> Line:
-        """A new round."""
-        round_id = next_round_id(self._db, boot_id())
-        recipients = Recipients(self._settings.unit, self._settings.backends)
+    def _begin(self) -> None:
+        """The round's row: photos may be kept before the first fix says when and where it began."""
         camera = self._settings.camera
         geometry = {key: getattr(camera, key) for key in ("width", "height", "height_m", "pitch_deg", "yaw_deg", "hfov_deg")}
-        spacing_m = self._settings.trigger.spacing_m
-        self._store = RoundStore(self._db, self._settings.unit.state, round_id, recipients, self._outside.roads_sha256)
-        self._store.begin(fix.taken_at, version("ronde"), self._outside.models, {"spacing_m": spacing_m, "camera": geometry})
-        log.info("round_began", round_id=round_id)
-        return Line(Chooser(spacing_m, self._ring), self._outside.look, self._store)
+        told = {"spacing_m": self._settings.trigger.spacing_m, "camera": geometry, "roads": self._outside.roads_sha256}
+        self._store.begin(None, version("ronde"), self._outside.models, told)
 
     def _end(self) -> None:
-        """Decide on what is in the ring and close the round."""
-        if self._line is not None and self._store is not None and self._fix is not None:
-            self._line.end()
+        """Decide on what is in the ring and close the round; one without a fix never was."""
+        self._line.end()
+        if self._fix is None:
+            self._store.discard()
+        else:
             self._store.end(self._fix.taken_at)
             log.info("round_ended", frames=self._line.spacing.frames, length_m=round(self._line.chooser.odometer_m))
-        self._told = None
-        self._tell(ended=True)
+        self._teller.tell(Condition("waiting", ("stopped",), self._counters()), now_s())
 
     def _start_camera(self) -> None:
         """Start the camera; several failures in a row end the process."""
@@ -173,42 +167,29 @@ class Capture:
             self._tell()
             raise error
 
-    def _state(self, *, ended: bool) -> tuple[str, tuple[str, ...]]:
-        """State and reason codes, as health gives them."""
-        reasons = []
-        if self._camera_reason is not None:
-            reasons.append("camera_stalled")
-        if self._reader.lost is not None:
-            reasons.append("gpsd_lost")
-        elif self._fix is None or now_s() - self._fix.boot_s > FIX_STALE_S:
-            reasons.append("no_fix")
-        if ended:
-            reasons = ["stopped"]
-        return ("fault" if "camera_stalled" in reasons else "waiting" if reasons else "recording"), tuple(reasons)
-
-    def _tell(self, *, ended: bool = False) -> None:
-        """Write the condition where it has changed or is old."""
-        told = self._state(ended=ended)
+    def _tell(self) -> None:
         now = now_s()
-        if told == self._told and now - self._told_s < CONDITION_EVERY_S:
-            return
-        if told != self._told:
-            log.info("state_changed", state=told[0], reasons=list(told[1]))
-        self._told, self._told_s = told, now
-        line = self._line
-        counters = {
-            "frames": line.spacing.frames if line else 0,
-            "dropped": dict(line.tally.dropped if line else Counter[str]()),
-            "fix_age_s": round(now - self._fix.boot_s, 1) if self._fix else None,
-            "odometer_m": round(line.chooser.odometer_m, 1) if line else 0.0,
-            "time_source": "gnss" if self._fix else "unset",
+        state, reasons = state_of(
+            camera_stalled=self._camera_reason is not None,
+            gpsd_lost=self._reader.lost is not None,
+            fix_age_s=self._fix_age_s(now),
+            troubles=self._outside.source.troubles(now),
+        )
+        self._teller.tell(Condition(state, reasons, self._counters()), now)
+
+    def _fix_age_s(self, now: float) -> float | None:
+        return now - self._fix.boot_s if self._fix is not None else None
+
+    def _counters(self) -> dict[str, Any]:
+        age_s = self._fix_age_s(now_s())
+        return {
+            "frames": self._line.spacing.frames,
+            "dropped": dict(self._line.tally.dropped),
+            "rejected": dict(self._outside.source.rejected),
+            "fix_age_s": None if age_s is None else round(age_s, 1),
+            "odometer_m": round(self._line.chooser.odometer_m, 1),
+            "time_source": "unset" if self._fix is None else "gnss",
         }
-        with transaction(self._db):
-            self._db.conn.execute(
-                "INSERT OR REPLACE INTO condition (name, boot, at_boot_s, at, state, reasons, counters) "
-                "VALUES ('capture', ?, ?, ?, ?, ?, ?)",
-                [boot_id(), now, iso(datetime.now(timezone.utc)), told[0], json.dumps(told[1]), json.dumps(counters)],
-            )
 
 
 def run_capture(settings: Settings, stop: threading.Event) -> None:
@@ -225,7 +206,7 @@ def run_capture(settings: Settings, stop: threading.Event) -> None:
         roads = _roads(settings)
         models = {model.manifest.name: model.manifest.sha256 for model in (roads, privacy) if model is not None}
         outside = Outside(
-            source=GpsdSource(settings.gps.host, settings.gps.port),
+            source=fixes_of(settings),
             camera=camera_of(settings.camera),
             look=Look(roads, privacy),
             models=models,
@@ -233,11 +214,20 @@ def run_capture(settings: Settings, stop: threading.Event) -> None:
         )
         db = open_database(settings.unit.state / "ronde.db")
         try:
-            swept, closed = sweep(db, settings.unit.state), close_rounds(db)
+            recipients = Recipients(settings.unit, settings.backends)
+            closed = close_rounds(db, settings.unit.state, recipients)
+            swept = sweep(db, settings.unit.state)
             log.info("capture_started", photos_swept=swept, rounds_closed=closed)
             Capture(settings, outside, db, stop).run()
         finally:
             db.close()
+
+
+def fixes_of(settings: Settings) -> FixSource:
+    """gpsd; a simulated camera has its own receiver, since both see the same drive."""
+    if settings.camera.kind == "simulated":
+        return StreetFixes()
+    return GpsdSource(settings.gps.host, settings.gps.port)
 
 
 def _roads(settings: Settings) -> TfliteModel | None:

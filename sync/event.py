@@ -140,6 +140,7 @@ def track_data(
     length_m: float,
     frames: int,
     filled_m: float,
+    spacing: Mapping[str, Any],
     gaps: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The road driven since the last track, as a GeoJSON Feature. `points` are (latitude_deg, longitude_deg), two at least."""
@@ -156,6 +157,7 @@ def track_data(
             "frames": frames,
             "gaps": list(gaps),
             "filled_m": round(filled_m, 1),
+            "spacing": dict(spacing),
         },
     }
 
@@ -171,6 +173,7 @@ def health_data(
     fix_age_s: float | None = None,
     frames: int = 0,
     dropped: Mapping[str, int] | None = None,
+    rejected: Mapping[str, int] | None = None,
     refused: int = 0,
     disk_free_bytes: int = 0,
     temperature_c: float | None = None,
@@ -187,6 +190,7 @@ def health_data(
         "fix_age_s": None if fix_age_s is None else round(fix_age_s, 1),
         "frames": frames,
         "dropped": dict(dropped or {}),
+        "rejected": dict(rejected or {}),
         "outbox": {"rows": rows, "oldest_s": None if oldest_s is None else round(oldest_s, 1)},
         "refused": refused,
         "disk_free_bytes": disk_free_bytes,

@@ -70,7 +70,7 @@ class Line:
         self.tally = Tally(clock=clock)
         self._look = look
         self._store = store
-        self._track = Tracker()
+        self._track = Tracker(chooser.spacing_m)
         self._ahead: dict[int, Remembered] = {}
         self._motion = Motion()
 
@@ -80,6 +80,8 @@ class Line:
         stretch = self.chooser.take_fix(fix)
         if first:
             self._track.begin(self.chooser.odometer_m)
+        if stretch is not None and stretch.standing:
+            self._track.stood(stretch.seconds)
         filled_m = stretch.length_m if stretch is not None and stretch.lost and not first else 0.0
         piece = self._track.fix(fix, self.chooser.odometer_m, filled_m)
         if piece is not None:
@@ -197,8 +199,9 @@ class Line:
         self.tally.photo(kept.hidden, kept.hidden_share, kept.labels)
         self.tally.findings.update(finding.label for finding in findings)
         filled = place.position_source != "between_fixes"
-        self._close(self.spacing.kept(place.odometer_m, filled=filled, standing=place.speed_mps == 0.0))
-        self._track.frame()
+        standing = place.speed_mps == 0.0
+        self._close(self.spacing.kept(place.odometer_m, filled=filled, standing=standing))
+        self._track.frame(place.odometer_m, filled=filled, standing=standing)
         log.debug("frame_kept", frame_id=kept.frame_id, odometer_m=round(place.odometer_m, 2), hidden=kept.hidden)
 
     def _close(self, gap: Gap | None) -> None:

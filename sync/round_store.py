@@ -68,6 +68,23 @@ class RoundStore:
                 [self._round_id, iso_or_none(started_at), software, _json(models), _json(settings)],
             )
 
+    def start(self, started_at: datetime) -> None:
+        """The first fix says when the round began."""
+        with transaction(self._db):
+            self._db.conn.execute("UPDATE round SET started_at = ? WHERE id = ?", [iso(started_at), self._round_id])
+
+    def go_on(self) -> None:
+        """Take up a round that was cut off: its findings are counted on."""
+        (last,) = self._db.conn.execute(
+            "SELECT max(CAST(substr(id, length(round_id) + 3) AS INTEGER)) FROM finding WHERE round_id = ?", [self._round_id]
+        ).fetchone()
+        self._findings = last or 0
+
+    def discard(self) -> None:
+        """Remove a round that never had a fix; its frames have gone before."""
+        with transaction(self._db):
+            self._db.conn.execute("DELETE FROM round WHERE id = ?", [self._round_id])
+
     def keep(self, looked: Looked, timed: Timed) -> Kept:
         """Make a looked-at frame durable: photo first, then its rows and events in one transaction.
 

@@ -1,6 +1,7 @@
 """What comes before and after a round: its id, one process at a time, and what a power cut left."""
 
 import fcntl
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,12 @@ from typing import Literal
 from sqlite_utils import Database
 
 from sync.database import transaction
+from sync.round_store import Recipients, RoundStore
+from sync.rows import PLACE_COLUMNS, place_of
+
+UNSETTLED = (
+    f"SELECT id, {', '.join(PLACE_COLUMNS)} FROM frame WHERE round_id = ? AND position_source = 'ahead_of_fix' ORDER BY id"  # noqa: S608 - our own names
+)
 
 
 class AlreadyRunning(Exception):
@@ -40,13 +47,34 @@ def next_round_id(db: Database, boot: str) -> str:
     return f"{prefix}{max(taken, default=0) + 1}"
 
 
-def close_rounds(db: Database) -> int:
-    """End the rounds that a power cut left open, at their last frame. Returns how many."""
-    with transaction(db):
-        return db.conn.execute(
-            "UPDATE round SET ended_at = coalesce((SELECT max(taken_at) FROM frame WHERE round_id = round.id), started_at) "
-            "WHERE ended_at IS NULL"
-        ).rowcount
+def close_rounds(db: Database, state: Path, recipients: Recipients) -> int:
+    """End the rounds that a power cut left open, at their last frame. Returns how many.
+
+    What was kept ahead of a fix that now never comes is settled first: a frame with a predicted place stays there, and tells what
+    is seen in it; one without any place goes, and so does a round that never had a fix.
+    """
+    rounds = db.conn.execute("SELECT id, settings FROM round WHERE ended_at IS NULL").fetchall()
+    for round_id, settings in rounds:
+        store = RoundStore(db, state, round_id, recipients, json.loads(settings).get("roads", ""))
+        store.go_on()
+        for frame_id, *columns in db.conn.execute(UNSETTLED, [round_id]).fetchall():
+            place = place_of(columns)
+            if place is not None:
+                store.place(frame_id, place)
+            else:
+                store.remove(frame_id)
+        with transaction(db):
+            db.conn.execute(
+                "UPDATE round SET ended_at = coalesce((SELECT max(taken_at) FROM frame WHERE round_id = round.id), started_at) "
+                "WHERE id = ?",
+                [round_id],
+            )
+            db.conn.execute(
+                "DELETE FROM round WHERE id = :id AND started_at IS NULL "
+                "AND NOT EXISTS (SELECT 1 FROM frame WHERE round_id = :id)",
+                {"id": round_id},
+            )
+    return len(rounds)
 
 
 def sweep(db: Database, state: Path) -> int:

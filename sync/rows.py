@@ -1,5 +1,7 @@
 """The unit's rows, made from what the line knows: one function for each table that has more than a few columns."""
 
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +12,9 @@ from inference.detect import Detection
 from inference.finding import Finding
 from sync.event import gap_data, iso, track_data
 from sync.track import Piece
+
+PLACE_COLUMNS = tuple(field.name for field in fields(Place))
+"""The columns of `frame` that hold its place."""
 
 
 def insert(db: Database, table: str, **values: Any) -> None:
@@ -34,6 +39,15 @@ def place_columns(place: Place | None) -> dict[str, Any]:
         "odometer_m": place.odometer_m,
         "position_source": place.position_source,
     }
+
+
+def place_of(columns: Sequence[Any]) -> Place | None:
+    """The place that `PLACE_COLUMNS` of `frame` hold, None where there is none yet."""
+    held = dict(zip(PLACE_COLUMNS, columns, strict=True))
+    taken_at = held["taken_at"]
+    if held["latitude_deg"] is None or taken_at is None:
+        return None
+    return Place(**held | {"taken_at": datetime.fromisoformat(taken_at.replace("Z", "+00:00"))})
 
 
 def detection_columns(detection: Detection) -> dict[str, Any]:
@@ -70,6 +84,7 @@ def track_event_data(round_id: str, piece: Piece) -> dict[str, Any]:
         length_m=piece.end_m - piece.start_m,
         frames=piece.frames,
         filled_m=piece.filled_m,
+        spacing=piece.spacing,
         gaps=[gap_data(gap.odometer_m, gap.length_m, gap.reason) for gap in piece.gaps],
     )
 

@@ -1,11 +1,13 @@
 """Where the car drove, in pieces of 500 m or 60 s: what the `track` event tells. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from device.earth import distance_m
 from device.fix import Fix
-from device.spacing import Gap
+from device.spacing import Gap, Spacing
 
 PIECE_M = 500.0
 PIECE_S = 60.0
@@ -26,17 +28,18 @@ class Piece:
     frames: int
     filled_m: float
     gaps: tuple[Gap, ...]
+    spacing: Mapping[str, Any]
 
 
 class Tracker:
     """Collects fixes, frames and gaps, and cuts them into pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, spacing_m: float) -> None:
         self._n = 0
+        self._spacing = Spacing(spacing_m)
         self._fixes: list[Fix] = []
         self._last: Fix | None = None
         self._start_m = 0.0
-        self._frames = 0
         self._filled_m = 0.0
         self._gaps: list[Gap] = []
 
@@ -55,13 +58,17 @@ class Tracker:
             return self._cut(odometer_m)
         return None
 
-    def frame(self) -> None:
+    def frame(self, odometer_m: float, *, filled: bool, standing: bool) -> None:
         """A frame was kept."""
-        self._frames += 1
+        self._spacing.kept(odometer_m, filled=filled, standing=standing)
 
     def gap(self, gap: Gap) -> None:
         """A gap was closed."""
         self._gaps.append(gap)
+
+    def stood(self, seconds: float) -> None:
+        """The car stood still so long."""
+        self._spacing.standing_s += seconds
 
     def end(self, odometer_m: float) -> Piece | None:
         """The round ends: what is left, None where the car did not move."""
@@ -82,12 +89,14 @@ class Tracker:
             ended_at=last.taken_at,
             start_m=self._start_m,
             end_m=odometer_m,
-            frames=self._frames,
+            frames=self._spacing.frames,
             filled_m=self._filled_m,
             gaps=tuple(self._gaps),
+            spacing=self._spacing.summary(),
         )
         self._n += 1
-        self._fixes, self._start_m, self._frames, self._filled_m, self._gaps = [last], odometer_m, 0, 0.0, []
+        self._fixes, self._start_m, self._filled_m, self._gaps = [last], odometer_m, 0.0, []
+        self._spacing = self._spacing.go_on()
         return piece
 
 

@@ -18,6 +18,7 @@ from device.camera import Pulse
 from device.fix import Fix, SpeedSource
 from device.frame import Exposure, Pixels
 from device.gate import FixGate
+from device.refusal import Reason
 from device.simulated_senses import Receiver, reports
 from device.street.drive import TownDrive, drive_loop
 from device.street.furnish import make_scene
@@ -108,6 +109,10 @@ class StreetFixes:
     def rejected(self) -> Mapping[str, int]:
         """Refused reports by reason."""
         return self._gate.rejected
+
+    def troubles(self, now_boot_s: float) -> tuple[Reason, ...]:
+        """What keeps reports from being fixes now."""
+        return self._gate.troubles(now_boot_s)
 
     def next_fix(self, timeout_s: float) -> Fix | None:
         """Wait at most `timeout_s` for the next accepted fix; None if there was none."""

@@ -92,7 +92,7 @@ class _Work:
         state = self._settings.unit.state
         with held(state / "ronde.db", look_over=True) as db:
             sweep(db, state)
-            close_rounds(db)
+            close_rounds(db, state, Recipients(self._settings.unit, self._settings.backends))
             writer = _Bare(db, self._settings) if self._args.bare else _Photos(db, self._settings)
             storage = Storage(db, state, self._settings.keeping, told=bool(self._settings.backends))
             say("ready")

@@ -22,9 +22,13 @@ from device.camera import CameraStalled
 from device.fix import Fix, GpsLost
 from device.frame import Exposure
 from inference.look import Look
-from provisioning.settings import Camera, Settings, Unit
+from inference.manifest import locate
+from inference.tflite import TfliteModel
+from provisioning.settings import Backend, Camera, Models, Settings, Unit
 from sync.capture import CAMERA_TRIES, Capture, Outcome, Outside
 from sync.database import open_database, transaction
+from sync.line import Step
+from sync.round_store import Recipients
 from sync.rounds import AlreadyRunning, close_rounds, next_round_id, only_one, sweep
 
 PROJECT = Path(__file__).parents[2]
@@ -144,7 +148,12 @@ class Source:
     speed_source = "doppler"
 
     def __init__(self):
+        self.rejected, self.trouble = {}, ()
         self.fixes, self.lost, self.asked = [], False, threading.Event()
+
+    def troubles(self, now_boot_s):
+        assert now_boot_s <= now_s()
+        return self.trouble
 
     def next_fix(self, timeout_s):
         self.asked.set()
@@ -185,6 +194,7 @@ def unit(tmp_path):
     stop = threading.Event()
     source, camera = Source(), FakeCamera()
     capture = Capture(settings, Outside(source, camera, Look(None, None), {}, ""), db, stop)
+    capture._begin()
     yield capture, source, camera, stop
     stop.set()
     db.close()
@@ -202,7 +212,7 @@ def fix(boot_s, odometer_m=0.0):
 
 def due(capture):
     """Make the once-a-second look due."""
-    capture._checked_s = capture._told_s = -1e9
+    capture._checked_s = capture._teller._told_s = -1e9
 
 
 def test_without_a_privacy_model_in_memory_no_frame_is_kept(unit):
@@ -213,7 +223,7 @@ def test_without_a_privacy_model_in_memory_no_frame_is_kept(unit):
         source.fixes.append(fix(start + k, 10.0 * k))
     for k in range(30):
         capture._take_exposure(Exposure(start + k / 10, lambda: np.zeros((4, 4, 3), np.uint8)))
-    wait_for(lambda: capture.step() is Outcome.WAITED and capture._line is not None and capture._line.tally.dropped)
+    wait_for(lambda: capture.step() is Outcome.WAITED and capture._line.tally.dropped)
     assert set(capture._line.tally.dropped) == {"hiding_failed"}
     assert not list(capture._settings.unit.state.rglob("*.jpg"))
 
@@ -280,7 +290,7 @@ def test_one_capture_has_the_state_folder(tmp_path):
 def test_a_power_cut_leaves_no_open_round_and_no_photo_without_a_row(tmp_path):
     db = open_database(tmp_path / "ronde.db")
     with transaction(db):
-        db.conn.execute("INSERT INTO round (id, started_at, software, models, settings) VALUES ('aaaaaaaa-1', 's', '', '', '')")
+        db.conn.execute("INSERT INTO round (id, started_at, software, models, settings) VALUES ('aaaaaaaa-1', 's', '', '', '{}')")
         for number, taken_at in ((1, "t1"), (2, "t2")):
             db.conn.execute(
                 "INSERT INTO frame (id, round_id, taken_at, time_source, odometer_m, position_source, file, hidden) "
@@ -293,9 +303,9 @@ def test_a_power_cut_leaves_no_open_round_and_no_photo_without_a_row(tmp_path):
         (folder / name).write_bytes(b"x")
     assert sweep(db, tmp_path) == 2
     assert sorted(each.name for each in folder.iterdir()) == ["000001.jpg", "000002.jpg"]
-    assert close_rounds(db) == 1
+    assert close_rounds(db, tmp_path, Recipients()) == 1
     assert db.conn.execute("SELECT ended_at FROM round").fetchone() == ("t2",)
-    assert close_rounds(db) == 0
+    assert close_rounds(db, tmp_path, Recipients()) == 0
     db.close()
 
 
@@ -322,3 +332,144 @@ def test_a_bug_in_the_reader_of_fixes_ends_the_process(unit):
         capture._reader._run()
     with pytest.raises(ZeroDivisionError):
         capture.step()
+
+
+def cut_off(tmp_path, frames, started_at="2026-05-04T09:00:00.000Z"):
+    """A state folder as a power cut leaves it: one open round with frames kept ahead of the fix, each with a pothole."""
+    db = open_database(tmp_path / "ronde.db")
+    with transaction(db):
+        db.conn.execute(
+            "INSERT INTO round (id, started_at, software, models, settings) VALUES ('aaaaaaaa-1', ?, '', '{}', ?)",
+            [started_at, json.dumps({"roads": "c" * 64})],
+        )
+        for number, latitude_deg in frames:
+            taken_at = None if latitude_deg is None else f"2026-05-04T09:00:{number:02d}.000Z"
+            db.conn.execute(
+                "INSERT INTO frame (id, round_id, taken_at, time_source, latitude_deg, longitude_deg, accuracy_m, speed_mps, "
+                "odometer_m, position_source, file, sha256, hidden) VALUES (?, 'aaaaaaaa-1', ?, 'gnss', ?, 7.01, 9.5, 10.0, ?, "
+                "'ahead_of_fix', ?, ?, 0)",
+                [f"aaaaaaaa-1-{number:06d}", taken_at, latitude_deg, 4.0 * number, f"frames/{number}.jpg", "d" * 64],
+            )
+            db.conn.execute(
+                'INSERT INTO detection (frame_id, label, score, "left", "top", "right", "bottom") '
+                "VALUES (?, 'pothole', 0.8, 1, 2, 3, 4)",
+                [f"aaaaaaaa-1-{number:06d}"],
+            )
+    (tmp_path / "frames").mkdir()
+    for number, _ in frames:
+        (tmp_path / "frames" / f"{number}.jpg").write_bytes(b"x")
+    return db
+
+
+def test_frames_kept_ahead_of_a_fix_tell_what_they_show_after_a_power_cut(tmp_path, validate):
+    db = cut_off(tmp_path, [(1, 43.55), (2, 43.551)])
+    backend = Backend("roads", "mqtt://127.0.0.1", None, None, None)
+    assert close_rounds(db, tmp_path, Recipients(Unit("cannes", "car-07", tmp_path), (backend,))) == 1
+    found = db.conn.execute("SELECT id, label, latitude_deg, 1 FROM finding").fetchall()
+    assert {(each[0], each[1], each[2]) for each in found} == {
+        ("aaaaaaaa-1-f1", "pothole", 43.55),
+        ("aaaaaaaa-1-f2", "pothole", 43.551),
+    }
+    events = [json.loads(payload) for (payload,) in db.conn.execute("SELECT payload FROM outbox ORDER BY seq")]
+    for event in events:
+        validate("event", event)
+        assert event["data"]["properties"]["model"] == "c" * 64
+        assert event["data"]["properties"]["position_source"] == "ahead_of_fix"
+    assert len(events) == 2
+    assert close_rounds(db, tmp_path, Recipients()) == 0
+    db.close()
+
+
+def test_frames_that_never_had_a_place_go_and_so_does_their_round(tmp_path):
+    db = cut_off(tmp_path, [(1, None), (2, None)], started_at=None)
+    assert close_rounds(db, tmp_path, Recipients()) == 1
+    assert not list((tmp_path / "frames").iterdir())
+    for table in ("round", "frame", "finding", "detection"):
+        assert db.conn.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    db.close()
+
+
+def test_why_reports_are_refused_is_told_with_its_counts(unit):
+    capture, source, _, _ = unit
+    source.rejected, source.trouble = {"eph_over_limit": 12}, ("eph_over_limit",)
+    due(capture)
+    capture.step()
+    assert told(capture) == ("waiting", ["no_fix", "eph_over_limit"])
+    ((counters,),) = capture._db.conn.execute("SELECT counters FROM condition").fetchall()
+    assert json.loads(counters)["rejected"] == {"eph_over_limit": 12}
+
+
+def test_a_receiver_in_trouble_beside_good_fixes_is_told_and_recording_goes_on(unit):
+    capture, source, _, _ = unit
+    source.trouble = ("second_device",)
+    capture._take_fix(fix(now_s()))
+    due(capture)
+    capture.step()
+    assert told(capture) == ("recording", ["second_device"])
+
+
+def street(moved_px):
+    """A picture of something that lies this far to the left."""
+    row = np.arange(400) + moved_px
+    return np.repeat((127 + 100 * np.sin(row / 9.0))[None, :, None], 300, 0).repeat(3, 2).astype(np.uint8)
+
+
+def drive_off(capture, *, first_fix_s, still_until_s, seconds, speed_mps=10.0):
+    """Exposures and fixes as they come, by a clock of their own, for a car that drives off before its first fix."""
+    start = now_s() - seconds
+    for tick in range(int(seconds * 20)):
+        at_s = tick / 20
+        moved_px = round(120 * max(0.0, at_s - still_until_s))
+        capture._take_exposure(Exposure(start + at_s, lambda moved_px=moved_px: street(moved_px)))
+        if tick % 20 == 0 and at_s >= first_fix_s:
+            capture._take_fix(fix(start + at_s, speed_mps * (at_s - first_fix_s)))
+        while capture._line.step() is not Step.IDLE:
+            pass
+
+
+@pytest.fixture(scope="module")
+def privacy_model():
+    """The shipped one."""
+    return TfliteModel(locate(Models().privacy), 1)
+
+
+@pytest.fixture
+def seeing(tmp_path, privacy_model):
+    """A capture that hides people and sees no road, with a ring that reaches two seconds back."""
+    settings = Settings(Unit("cannes", "car-07", tmp_path), camera=Camera(width=400, height=300))
+    db = open_database(tmp_path / "ronde.db")
+    stop = threading.Event()
+    capture = Capture(settings, Outside(Source(), FakeCamera(), Look(None, privacy_model), {}, ""), db, stop)
+    capture._begin()
+    yield capture
+    stop.set()
+    db.close()
+
+
+def test_what_was_driven_before_the_first_fix_is_photographed_and_placed_backwards(seeing, tmp_path):
+    drive_off(seeing, first_fix_s=20.0, still_until_s=8.0, seconds=28.0)
+    seeing._end()
+    ((started_at, ended_at),) = query(tmp_path, "SELECT started_at, ended_at FROM round")
+    assert started_at < ended_at
+    rows = query(tmp_path, "SELECT position_source, accuracy_m, taken_at, time_source, file FROM frame ORDER BY odometer_m")
+    before = [row for row in rows if row[2] < started_at]
+    assert len(before) == pytest.approx(12.0 * 10.0 / 4.0, abs=4)
+    assert {(row[0], row[3]) for row in before} == {("filled", "gnss")}
+    assert [row[1] for row in before] == sorted((row[1] for row in before), reverse=True)
+    assert [row[2] for row in rows] == sorted(row[2] for row in rows)
+    assert sorted(str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*.jpg")) == sorted(row[4] for row in rows)
+
+
+def test_a_car_that_never_gets_a_fix_leaves_nothing(seeing, tmp_path):
+    drive_off(seeing, first_fix_s=99.0, still_until_s=2.0, seconds=12.0)
+    assert query(tmp_path, "SELECT count(*) FROM frame WHERE latitude_deg IS NULL")[0][0] > 10
+    seeing._end()
+    for table in ("round", "frame"):
+        assert query(tmp_path, f"SELECT count(*) FROM {table}") == [(0,)]
+    assert not list(tmp_path.rglob("*.jpg"))
+
+
+def test_a_parked_car_is_not_photographed(seeing, tmp_path):
+    drive_off(seeing, first_fix_s=99.0, still_until_s=99.0, seconds=12.0)
+    assert query(tmp_path, "SELECT count(*) FROM frame") == [(0,)]
+    seeing._end()

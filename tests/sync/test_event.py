@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.spacing import Spacing
 from provisioning.settings import Camera, Unit
 from sync.event import (
     NAMESPACE,
@@ -65,7 +66,9 @@ def test_a_finding_is_a_valid_event_with_longitude_first(finding_event, validate
 
 
 def test_a_track_is_valid_with_and_without_times(validate):
-    gaps = [gap_data(12.34, 3.21, "no_fix")]
+    gaps, spacing = [gap_data(12.34, 3.21, "no_fix")], Spacing(4.0)
+    for odometer_m in (1.0, 5.1, 9.0):
+        spacing.kept(odometer_m, filled=False, standing=False)
     for from_at, to_at in ((AT, AT + timedelta(seconds=60)), (None, None)):
         data = track_data(
             "0123abcd-1",
@@ -75,12 +78,13 @@ def test_a_track_is_valid_with_and_without_times(validate):
             length_m=500.04,
             frames=9,
             filled_m=0,
+            spacing=spacing.summary(),
             gaps=gaps,
         )
         validate("event", json.loads(payload(Event(UNIT, "track", event_id(UNIT, "track", "r", 1), AT, data), 1)))
         assert data["geometry"]["coordinates"][0] == [7.0, 43.5]
     with pytest.raises(ValueError, match="two points"):
-        track_data("r", [(1, 2)], from_at=None, to_at=None, length_m=0, frames=0, filled_m=0)
+        track_data("r", [(1, 2)], from_at=None, to_at=None, length_m=0, frames=0, filled_m=0, spacing={})
 
 
 def test_health_birth_and_state_are_valid(validate):
