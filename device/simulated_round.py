@@ -71,8 +71,7 @@ def drive_round(truth: Truth, receiver: Receiver, camera: Camera, rng: np.random
             chooser.ring.push(arrived)
             naive.take_exposure(arrived)
         _take_choices(chooser, driven)
-    chooser.end()
-    _take_choices(chooser, driven)
+    # It is not ended: the mark that still waits then would have frames on one side only.
     driven.rejected = gate.rejected
     return driven
 
