@@ -30,11 +30,12 @@ class Flight:
     """Parcels handed to the broker (`mid` to parcel) and parcels that it took over, with the moment to publish them again."""
 
     def __init__(self, in_flight: int) -> None:
-        self._in_flight = in_flight
+        self._in_flight = self._most = in_flight
         self._window = WINDOW
         self._outstanding: dict[int, Parcel] = {}
         self._outstanding_bytes = 0
         self._awaiting: dict[int, float] = {}
+        self._settled: set[int] = set()
         self._seqs: dict[str, int] = {}
         self._left: set[int] = set()
         self._losses: dict[int, int] = {}
@@ -56,13 +57,17 @@ class Flight:
         on_their_way = len(self._outstanding)
         return max(0, min(self._in_flight - on_their_way, self._window - on_their_way - len(self._awaiting)))
 
+    def crowded(self) -> bool:
+        """Whether nothing can be handed over before something is confirmed."""
+        return len(self._outstanding) + len(self._awaiting) >= self._window
+
     def fits(self, parcel: Parcel) -> bool:
         """Whether its bytes may be handed over now; one parcel always may."""
         return not self._outstanding or self._outstanding_bytes + len(parcel.payload) <= WINDOW_BYTES
 
     def known(self) -> set[int]:
-        """The numbers that must not be published now: on their way, or taken over a short time ago."""
-        return {parcel.seq for parcel in self._outstanding.values()} | self._awaiting.keys()
+        """The numbers that must not be published now: on their way, taken over a short time ago, or settled."""
+        return {parcel.seq for parcel in self._outstanding.values()} | self._awaiting.keys() | self._settled
 
     def seq_of(self, id_: str) -> int | None:
         """The number of a parcel that is on its way or was taken over a short time ago, by its event's id."""
@@ -90,8 +95,17 @@ class Flight:
         """Publish this one again at `until_s` unless it leaves before."""
         if seq in self._left:  # the backend was faster than its broker
             self._left.discard(seq)
-        else:
+        elif seq not in self._settled:
             self._awaiting[seq] = until_s
+
+    def settle(self, seq: int) -> None:
+        """The backend has answered; the row stands in the outbox until that is booked (`left`)."""
+        self._awaiting.pop(seq, None)
+        self._settled.add(seq)
+
+    def greeted(self) -> None:
+        """The broker has answered a message of the greeting: one place more."""
+        self._in_flight = min(self._most, self._in_flight + 1)
 
     def awaits(self, seq: int) -> bool:
         """Whether the broker has taken it over and it has not left."""
@@ -102,6 +116,7 @@ class Flight:
         on_their_way = {parcel.seq for parcel in self._outstanding.values()}
         for seq in seqs:
             self._awaiting.pop(seq, None)
+            self._settled.discard(seq)
             self._losses.pop(seq, None)
             if seq in on_their_way:
                 self._left.add(seq)
@@ -125,8 +140,11 @@ class Flight:
         probed, self._window = self._window == PROBE, WINDOW
         return probed
 
-    def lose(self, in_flight: int | None = None) -> Gone:
-        """The connection is gone: nothing is on its way, and all that is not confirmed will be published again."""
+    def lose(self, most: int | None = None, at_first: int | None = None) -> Gone:
+        """The connection is gone: nothing is on its way, and all that is not confirmed will be published again.
+
+        `most`: so many may be on their way in the next one, and `at_first` until its greeting is answered.
+        """
         alone = None
         parcels = list(self._outstanding.values())
         if len(parcels) == 1 and self._suspected(parcels[0].seq):
@@ -138,8 +156,9 @@ class Flight:
         self._awaiting.clear()
         self._seqs.clear()
         self._left.clear()
-        if in_flight is not None:
-            self._in_flight = in_flight
+        if most is not None:
+            self._most = most
+            self._in_flight = max(1, min(most, at_first or most))
         return Gone(alone)
 
     def _forget(self, seqs: set[int]) -> None:

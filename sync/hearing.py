@@ -58,7 +58,8 @@ class Hearing:
 
     def _puback(self, puback: Puback) -> None:
         parcel = self._flight.answered(puback.mid)
-        if parcel is None:  # the greeting's
+        if parcel is None:
+            self._flight.greeted()
             return
         nobody = puback.code == NO_SUBSCRIBERS
         self._flight.wait(parcel.seq, self._clock() + (self._absent_s if nobody else self._again_s))

@@ -1,5 +1,6 @@
 """What a broker and a backend have said, until it is booked in SQLite: all of it in one transaction, or again at the next try."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ TRIES = 5
 
 MARK_S = 1.0
 """`sent_at` is written for what is not confirmed by then: most rows have left, and are spared a write."""
+
+
+BATCH = 400
+LATE_S = 0.1
+"""While much is on its way, so many answers, or the answers of so long, are booked together: each booking waits for the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,21 @@ class Ledger:
         self._failed: list[tuple[int, str]] = []
         self._unmarked: deque[tuple[float, int]] = deque()
         self._bytes = 0
+        self._since_s: float | None = None
+
+    def noted(self) -> int:
+        """How many answers are not booked yet."""
+        return len(self._confirmed) + len(self._refused) + len(self._unknown) + len(self._failed)
+
+    def can_wait_s(self) -> float:
+        """How long what is noted may still wait for more, 0 where it should be booked now."""
+        noted = self.noted()
+        if not noted:
+            self._since_s = None
+            return math.inf
+        if self._since_s is None:
+            self._since_s = self._clock()
+        return 0.0 if noted >= BATCH else max(0.0, self._since_s + LATE_S - self._clock())
 
     def answer(self, answer: Answer) -> None:
         """The backend has stored events, and will never take others."""
@@ -52,20 +73,24 @@ class Ledger:
                 self._unknown[id_] = None
             else:
                 self._confirmed[seq] = None
+                self._flight.settle(seq)
         for id_, reason in answer.refused:
             seq = self._flight.seq_of(id_)
             if seq is None:
                 self._unknown[id_] = reason
             else:
                 self._refused[seq] = reason
+                self._flight.settle(seq)
 
     def confirm(self, parcel: Parcel) -> None:
         """This parcel is where it should be."""
         self._confirmed[parcel.seq] = None
+        self._flight.settle(parcel.seq)
 
     def refuse(self, parcel: Parcel, reason: str) -> None:
         """This parcel can never be delivered."""
         self._refused[parcel.seq] = reason
+        self._flight.settle(parcel.seq)
 
     def fail(self, parcel: Parcel, reason: str) -> None:
         """A delivery failed for the parcel's own sake; `TRIES` of them and it is set aside."""
@@ -87,7 +112,7 @@ class Ledger:
         """
         now_s = self._clock()
         marked = [seq for due_s, seq in self._unmarked if due_s <= now_s and self._flight.awaits(seq)]
-        if not (self._confirmed or self._refused or self._unknown or self._failed or marked):
+        if not (self.noted() or marked):
             self._drop_marks(now_s)
             return Booked()
         with transaction(self._db):

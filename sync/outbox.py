@@ -99,6 +99,14 @@ class Outbox:
                 break
         return found[:limit]
 
+    def alerts(self, backend: str, limit: int, skip: Collection[int] = ()) -> list[int]:
+        """The numbers of the oldest alerts, which go before everything."""
+        rows = self._db.conn.execute(
+            "SELECT seq FROM outbox WHERE backend = ? AND priority = ? ORDER BY seq LIMIT ?",
+            [backend, PRIORITY["alert"], limit + len(skip)],
+        )
+        return [seq for (seq,) in rows if seq not in skip][:limit]
+
     def parcels(self, seqs: Sequence[int]) -> list[Parcel]:
         """The rows with these numbers, in this order; those that have left are left out."""
         found = (

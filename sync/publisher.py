@@ -80,11 +80,12 @@ class Publisher:
         self._clock = clock
         self._door = Door(backend.name, knock, log, clock=clock, backoff=backoff)
         self._flight = Flight(IN_FLIGHT)
-        self._lanes = Lanes(self._outbox, backend.name)
+        self._lanes = Lanes(self._outbox, backend.name, clock)
         self._ledger = Ledger(db, backend.name, self._flight, clock)
         self._hearing = Hearing(backend, topic(unit, "ack"), self._flight, self._ledger, clock=clock, again_s=again_s)
         self._rest = Rest(backend.name, log, clock)
         self._heard_s = clock()
+        self._busy = False
         self.confirmed = 0
         self.confirmed_s = clock()
         self.refused = 0
@@ -160,7 +161,8 @@ class Publisher:
         self._book()  # what the last connection left, where it could not be booked
         came = self._door.knock()
         if self._door.broker is not None:
-            self._flight.lose(max(1, min(IN_FLIGHT, self._door.broker.receive_maximum - GREETING)))
+            takes = self._door.broker.receive_maximum
+            self._flight.lose(min(IN_FLIGHT, takes), at_first=max(1, takes - GREETING))
             self._heard_s = self._clock()
             self._hearing.trouble = None
             self._lanes.begin()
@@ -168,13 +170,15 @@ class Publisher:
         return Step(came.value)
 
     def _serve(self, broker: Broker, patience_s: float) -> Step:
-        outcomes = broker.take(patience_s)
+        outcomes = broker.take(min(patience_s, self._ledger.can_wait_s()))
         lost = self._hearing.take(outcomes) or self._silence(heard=bool(outcomes))
         if lost is not None:
             self._drop(lost)
             self._book()
             return Step.LOST
-        confirmed = self._book()
+        # While there is more to send, the line is not kept waiting for the disk at each answer.
+        later = self._busy and not self._flight.crowded() and self._ledger.can_wait_s() > 0
+        confirmed = 0 if later else self._book()
         sent = self._send(broker)
         return Step.CONFIRMED if confirmed else Step.SENT if sent else Step.IDLE
 
@@ -216,11 +220,16 @@ class Publisher:
         """Publishes what there is room for; returns how many."""
         if self._flight.expire(self._clock()):
             self._hearing.unanswered()
+            self._lanes.look_again()
+        room = self._flight.room()
+        chosen = self._choose(room)
+        self._busy = 0 < len(chosen) == room or (room == 0 and self._busy)
         sent = 0
-        for parcel in self._choose(self._flight.room()):
+        for parcel in chosen:
             size = len(parcel.payload) + len(parcel.topic) + HEADER_BYTES
             if size > broker.largest_packet:
                 self._ledger.refuse(parcel, f"larger than the broker takes ({broker.largest_packet} bytes)")
+                self._book()
                 continue
             if not self._flight.fits(parcel):
                 break
@@ -230,7 +239,8 @@ class Publisher:
             self._flight.sent(mid, parcel)
             self._ledger.sent(size)
             sent += 1
-        self._book()
+        if sent < len(chosen):
+            self._lanes.look_again()
         return sent
 
     def _choose(self, room: int) -> list[Parcel]:

@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import pytest
@@ -46,14 +47,14 @@ def drain(db, lanes, room, steps):
 
 
 def test_without_a_backlog_everything_goes_in_order(db, put):
-    lanes = Lanes(Outbox(db), "roads")
+    lanes = Lanes(Outbox(db), "roads", time.monotonic)
     lanes.begin()
     seqs = put(30)
     assert drain(db, lanes, 7, 5) == seqs
 
 
 def test_what_happens_now_and_the_backlog_share_the_places(db, put):
-    lanes = Lanes(Outbox(db), "roads")
+    lanes = Lanes(Outbox(db), "roads", time.monotonic)
     old = put(1000)
     lanes.begin()
     new = put(150)
@@ -64,7 +65,7 @@ def test_what_happens_now_and_the_backlog_share_the_places(db, put):
 
 
 def test_neither_lane_leaves_a_place_empty(db, put):
-    lanes = Lanes(Outbox(db), "roads")
+    lanes = Lanes(Outbox(db), "roads", time.monotonic)
     old = put(50)
     lanes.begin()
     new = put(2)
@@ -74,7 +75,7 @@ def test_neither_lane_leaves_a_place_empty(db, put):
 
 
 def test_a_backlog_that_fits_goes_first(db, put):
-    lanes = Lanes(Outbox(db), "roads")
+    lanes = Lanes(Outbox(db), "roads", time.monotonic)
     old = put(3)
     lanes.begin()
     new = put(3)
@@ -82,7 +83,7 @@ def test_a_backlog_that_fits_goes_first(db, put):
 
 
 def test_an_alert_of_either_lane_goes_before_everything(db, put):
-    lanes = Lanes(Outbox(db), "roads")
+    lanes = Lanes(Outbox(db), "roads", time.monotonic)
     put(100)
     [old] = put(1, "alert")
     lanes.begin()
@@ -92,7 +93,7 @@ def test_an_alert_of_either_lane_goes_before_everything(db, put):
 
 
 def test_live_rows_that_lag_become_a_backlog_and_what_is_newer_goes_before_them(db, put):
-    lanes = Lanes(Outbox(db), "roads")
+    lanes = Lanes(Outbox(db), "roads", time.monotonic)
     lanes.begin()
     put(LATELY + 50)
     assert drain(db, lanes, 2, 1) == [1, 2]
@@ -108,7 +109,7 @@ def test_live_rows_that_lag_become_a_backlog_and_what_is_newer_goes_before_them(
 )
 def test_each_lane_keeps_the_order_of_every_stream_and_everything_goes_once(db, put, old, new, room):
     db.conn.execute("DELETE FROM outbox")
-    lanes = Lanes(Outbox(db), "roads")
+    lanes = Lanes(Outbox(db), "roads", time.monotonic)
     before = [seq for stream in old for seq in put(1, stream)]
     lanes.begin()
     after = [seq for stream in new for seq in put(1, stream)]

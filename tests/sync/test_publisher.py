@@ -18,7 +18,8 @@ from sync.broker import NO_SUBSCRIBERS, SUCCESS, Lost, Puback, Received
 from sync.database import inode_of, mark_damaged, open_database, transaction
 from sync.failure import DatabaseDamaged
 from sync.flight import PROBE, WINDOW
-from sync.ledger import TRIES
+from sync.ledger import BATCH as LEDGER_BATCH
+from sync.ledger import LATE_S, TRIES
 from sync.outbox import Outbox
 from sync.publisher import AGAIN_S, SILENCE_S, Publisher, Step
 from sync.refusal import BrokerRefused
@@ -117,6 +118,27 @@ def test_a_broker_that_takes_few_gets_few(bench):
     bench.put(1, 50)
     bench.step()
     assert len(bench.broker.published) == 3  # and the greeting's two
+    bench.step(Puback(901, SUCCESS, ""), Puback(902, SUCCESS, ""))
+    assert len(bench.broker.published) == 5  # the greeting is answered
+    bench.step(Puback(903, SUCCESS, ""))
+    assert len(bench.broker.published) == 5
+
+
+def test_answers_are_booked_together_while_there_is_more_to_send(bench):
+    bench.put(1, 2 * LEDGER_BATCH)
+    bench.step()
+    booked = []
+    for n in range(LEDGER_BATCH + 1):
+        bench.step(Puback(n + 1, SUCCESS, ""), ack(f"finding-{n + 1}"))
+        booked.append(2 * LEDGER_BATCH - bench.outbox.size().rows)
+    assert set(booked) == {0, LEDGER_BATCH}  # one transaction for all of them
+    bench.now_s += LATE_S + 0.01
+    bench.step()
+    assert bench.outbox.size().rows == LEDGER_BATCH - 1  # and the last one does not wait for ever
+    for n in range(LEDGER_BATCH + 1, 2 * LEDGER_BATCH):
+        bench.step(Puback(n + 1, SUCCESS, ""), ack(f"finding-{n + 1}"))
+    assert bench.outbox.size().rows == 0
+    assert sorted(bench.broker.ids()) == sorted({f"finding-{n}" for n in range(1, 2 * LEDGER_BATCH + 1)})
 
 
 def test_urgent_streams_go_first_and_what_is_new_takes_turns_with_the_backlog(bench):
