@@ -29,14 +29,14 @@ class Chosen:
 class Ahead:
     """An exposure to keep before its place is known; `number` names it later.
 
-    `place` is predicted, None before the first fix. With `if_moving` it is only worth keeping if the picture has moved since the
-    last one that was tried: no speed tells.
+    `place` is predicted, None before the first fix. It is only to be kept if the picture has moved since the last one that was
+    tried; where there is none to compare, `moving` says what to think.
     """
 
     number: int
     exposure: Exposure
     place: Place | None
-    if_moving: bool = False
+    moving: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from itertools import count
 
 from device.ahead import OVERDUE_S, Outlook, predicted_place
 from device.choice import Ahead, Choice, Chosen, Missed, MissReason, Placed, Surplus
-from device.departure import Watch, departure, resumed
+from device.departure import Departure, Watch, departure
 from device.fix import Fix
 from device.frame import Exposure, Place
 from device.odometer import Knot, Odometer, Stretch
+from device.pause import Still, paused
 from device.ring import Ring
 from device.trigger import Miss, Trigger
 
@@ -52,6 +53,9 @@ class Chooser:
         self._odometer = Odometer()
         self._outlook = Outlook(spacing_m)
         self._watch = Watch()
+        self._tried_s: float | None = None
+        self._trying_s: Still = (0.0, 0.0)
+        self._stills: list[Still] = []
         self._road: deque[Stretch] = deque()
         self._kept_ahead: deque[tuple[float, int]] = deque()
         self._surplus: deque[int] = deque()
@@ -77,9 +81,10 @@ class Chooser:
         stretch = self._depart(fix, watch) if self._odometer.knot is None else self._odometer.advance(fix)
         if stretch is None:
             return None
-        if watch.tried_s is not None and stretch.start.standing:
-            kept_s = [shutter_boot_s for shutter_boot_s, _ in self._kept_ahead if stretch.holds(shutter_boot_s)]
-            stretch = resumed(stretch, kept_s, watch.tried_s)
+        if stretch.lost and not isinstance(stretch, Departure):
+            stretch = paused(stretch, tuple(self._stills))
+        self._stills.clear()
+        self._tried_s = None
         if stretch.standing:
             self.standing_s += stretch.seconds
         self._road.append(stretch)
@@ -148,7 +153,7 @@ class Chooser:
         if knot is None or knot.standing:
             return self._watch_out(knot)
         due = self._outlook.choose(knot, self.ring, max(self._trigger.mark_m, knot.odometer_m))
-        return self._ahead(*due) if due is not None else None
+        return self._ahead(*due, moving=True) if due is not None else None
 
     def _watch_out(self, knot: Knot | None) -> Ahead | None:
         """Keep exposures while the picture moves, where no speed tells: before the first fix, and where the last one stood."""
@@ -158,17 +163,25 @@ class Chooser:
         if exposure is None:
             return None
         place = predicted_place(knot, exposure.shutter_boot_s) if knot is not None else None
-        return self._ahead(exposure, place, if_moving=True)
+        return self._ahead(exposure, place, moving=False)
 
-    def _ahead(self, exposure: Exposure, place: Place | None, *, if_moving: bool = False) -> Ahead:
+    def _ahead(self, exposure: Exposure, place: Place | None, *, moving: bool) -> Ahead:
         self.ring.drop_until(exposure.shutter_boot_s)
-        ahead = Ahead(next(self._numbers), exposure, place, if_moving)
+        ahead = Ahead(next(self._numbers), exposure, place, moving)
+        knot = self._odometer.knot
+        self._trying_s = (self._tried_s or (knot.fix.boot_s if knot else exposure.shutter_boot_s), exposure.shutter_boot_s)
+        self._tried_s = exposure.shutter_boot_s
         self._kept_ahead.append((exposure.shutter_boot_s, ahead.number))
         return ahead
 
     def was_still(self, number: int) -> None:
         """The picture of the exposure under this number had not moved: it is not kept."""
-        self._watch.was_still()
+        if self._watch.tried_s == self._tried_s:
+            self._watch.was_still()
+        from_s, to_s = self._trying_s
+        if self._stills and self._stills[-1][1] == from_s:
+            from_s = self._stills.pop()[0]
+        self._stills.append((from_s, to_s))
         self.forget_ahead(number)
 
     def forget_ahead(self, number: int) -> None:

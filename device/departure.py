@@ -1,9 +1,8 @@
 """Driving off without a fix: photos kept while the picture moves, and the road that is laid out for them afterwards.
 
 A receiver needs up to a minute after the key is turned, or after a night in a garage, and the car does not wait for it. Until
-the fix an exposure is kept each quarter of a second, if the picture has moved since the last. When the fix comes, each of them
-stands for a quarter of a second of driving: from where the car stood, or, before the first fix, straight back along the course.
-What is placed there is `filled`, never good.
+the fix an exposure is kept each quarter of a second, if the picture has moved since the last. When the first fix comes, each of
+them stands for a quarter of a second of driving, straight back along the course. What is placed there is `filled`, never good.
 """
 
 import math
@@ -60,13 +59,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Departure(Stretch):
-    """The road to a fix from a standstill: in `driven_s` end the quarters of a second, ascending, that were driven.
+    """The guessed road to the first fix: in `driven_s` end the quarters of a second, ascending, that were driven.
 
-    Between them the picture stood still, and the odometer does not count. `known`: the start is a fix, not guessed.
+    Between them the picture stood still, and the odometer does not count.
     """
 
     driven_s: tuple[float, ...] = ()
-    known: bool = False
 
     def odometer_at(self, boot_s: float) -> float:
         """The odometer in metres at a moment inside."""
@@ -74,19 +72,9 @@ class Departure(Stretch):
         begun_s = 0.0 if number == len(self.driven_s) else max(0.0, STEP_S - (self.driven_s[number] - boot_s))
         return self.start.odometer_m + self.start.speed_mps * (number * STEP_S + begun_s)
 
-    def _unsure_m(self, boot_s: float, share: float) -> float:  # noqa: ARG002 - stopped time is not in the share
+    def _unsure_m(self, boot_s: float, share: float) -> float:  # noqa: ARG002 - of the way back, only its length counts
         """How far the car was from the place that is guessed: it drove there at another speed, and around corners."""
-        return UNSURE_SHARE * self.length_m * (min(share, 1.0 - share) if self.known else 1.0 - share)
-
-
-def resumed(stretch: Stretch, kept_s: Sequence[float], seen_s: float) -> Stretch:
-    """A loss of fix that began at a standstill, by what was driven in it; as it is where nothing was kept. Arguments as below."""
-    driven_s = _driven_s(stretch.end.fix, kept_s, seen_s)
-    if not driven_s:
-        return stretch
-    speed_mps = stretch.length_m / (STEP_S * len(driven_s))
-    start = replace(stretch.start, speed_mps=speed_mps)
-    return Departure(start, stretch.end, lost=True, driven_s=driven_s, known=True)
+        return UNSURE_SHARE * self.length_m * (1.0 - share)
 
 
 def departure(first: Fix, kept_s: Sequence[float], seen_s: float) -> Departure | None:

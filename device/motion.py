@@ -1,4 +1,4 @@
-"""Whether the picture moves: the only witness of driving before the first fix. Pure.
+"""Whether the picture moves: the only witness of driving and standing without a fix. Pure.
 
 Two pictures a quarter of a second apart are compared in coarse cells, so that the sensor's noise averages out. A passer-by
 before a parked car changes a few cells, driving changes many. In doubt it says that the picture moves: a photo too many is
@@ -27,12 +27,12 @@ class Motion:
     def __init__(self) -> None:
         self._before: npt.NDArray[np.int16] | None = None
 
-    def moved(self, pixels: Pixels) -> bool:
-        """Whether this picture differs from the last one as a moving car's does; the first of all does not."""
+    def moved(self, pixels: Pixels, *, at_first: bool) -> bool:
+        """Whether this picture differs from the last one as a moving car's does; `at_first` where there is none to compare."""
         cells = _cells(pixels)
         before, self._before = self._before, cells
         if before is None or before.shape != cells.shape:
-            return False
+            return at_first
         return float(np.mean(np.abs(cells - before) > LEVELS)) > MOVES_SHARE
 
 

@@ -53,10 +53,14 @@ class Round:
     rejected: Mapping[str, int] = field(default_factory=dict)
     _tried_m: float | None = None
 
-    def moved(self, exposure: Exposure) -> bool:
-        """Whether the car has moved since the exposure that was asked for before: what the pictures would show."""
-        before_m, self._tried_m = self._tried_m, self.truth.odometer_m(exposure.shutter_boot_s - BOOT_S)
-        return before_m is not None and self._tried_m - before_m > SEEN_M
+    def fixed(self) -> None:
+        """A fix has come: what was tried before it is compared no more."""
+        self._tried_m = None
+
+    def moved(self, ahead: Ahead) -> bool:
+        """Whether the car has moved since the exposure that was tried before: what the pictures would show."""
+        before_m, self._tried_m = self._tried_m, self.truth.odometer_m(ahead.exposure.shutter_boot_s - BOOT_S)
+        return ahead.moving if before_m is None else self._tried_m - before_m > SEEN_M
 
 
 def drive_round(truth: Truth, receiver: Receiver, camera: Camera, rng: np.random.Generator, spacing_m: float = 4.0) -> Round:
@@ -66,6 +70,7 @@ def drive_round(truth: Truth, receiver: Receiver, camera: Camera, rng: np.random
     for arrived in judged(senses(truth, receiver, camera, rng), gate):
         if isinstance(arrived, Fix):
             chooser.take_fix(arrived)
+            driven.fixed()
             naive.take_fix(arrived)
         else:
             chooser.ring.push(arrived)
@@ -91,7 +96,7 @@ def _take_choices(chooser: Chooser, driven: Round) -> None:
     while (choice := chooser.choose()) is not None:
         if isinstance(choice, Chosen):
             driven.photos.append(Photo(choice.exposure.shutter_boot_s - BOOT_S, choice.place))
-        elif isinstance(choice, Ahead) and choice.if_moving and not driven.moved(choice.exposure):
+        elif isinstance(choice, Ahead) and not driven.moved(choice):
             chooser.was_still(choice.number)
         elif isinstance(choice, Ahead):
             driven.unplaced[choice.number] = choice.exposure.shutter_boot_s - BOOT_S

@@ -39,7 +39,7 @@ class Step(Enum):
     SKIPPED = "skipped"
     """An exposure could not be used; its mark is still to be served."""
     STILL = "still"
-    """Before the first fix: the picture has not moved, so the exposure is not kept."""
+    """Without a fix: the picture has not moved, so the exposure is not kept."""
     LOST = "lost"
     """A mark has no photo; the reason is counted."""
 
@@ -77,6 +77,7 @@ class Line:
     def take_fix(self, fix: Fix) -> None:
         """The next accepted fix."""
         first = self.chooser.fix is None
+        self._motion = Motion()
         stretch = self.chooser.take_fix(fix)
         if first:
             self._track.begin(self.chooser.odometer_m)
@@ -144,7 +145,7 @@ class Line:
     def _keep_ahead(self, ahead: Ahead) -> Step:
         """The same beyond the last fix: what is found waits for the place. What cannot be kept leaves its mark to others."""
         pixels = self._read(ahead.exposure)
-        if ahead.if_moving and pixels is not None and not self._motion.moved(pixels):
+        if pixels is not None and not self._motion.moved(pixels, at_first=ahead.moving):
             self.chooser.was_still(ahead.number)
             return Step.STILL
         looked = None if pixels is None else self._look_at(pixels, ahead.exposure, ahead.place)

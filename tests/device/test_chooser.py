@@ -51,13 +51,14 @@ def drive(street, *, fps=30, hz=1.0, noise_mps=0.0, latency_s=0.2, spacing_m=4.0
     arrivals = [(t + latency_s, 1, t) for t in fixes] + [
         (k / fps + 0.003, 0, k / fps + 0.003) for k in range(int(street.seconds * fps))
     ]
-    chooser, chosen, tried_m = Chooser(spacing_m, Ring()), [], [math.inf]
+    chooser, chosen, tried_m = Chooser(spacing_m, Ring()), [], [None]
 
     def take_choices():
         while (choice := chooser.choose()) is not None:
-            if isinstance(choice, Ahead) and choice.if_moving:
+            if isinstance(choice, Ahead):
                 before_m, tried_m[0] = tried_m[0], street.odometer_m(choice.exposure.shutter_boot_s)
-                if tried_m[0] - before_m < 0.05:
+                moved = choice.moving if before_m is None else tried_m[0] - before_m > 0.05
+                if not moved:
                     chooser.was_still(choice.number)
                     continue
             chosen.append(choice)
@@ -66,6 +67,7 @@ def drive(street, *, fps=30, hz=1.0, noise_mps=0.0, latency_s=0.2, spacing_m=4.0
         if kind:
             speed = max(0.0, street.speed_mps(t) + rng.gauss(0.0, noise_mps))
             chooser.take_fix(fix_at(t, street.odometer_m(t), speed))
+            tried_m[0] = None
         else:
             chooser.ring.push(Exposure(t, lambda: PIXELS))
         take_choices()
