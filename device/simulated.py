@@ -142,17 +142,17 @@ def tunnels(seconds: float, rng: np.random.Generator) -> Truth:
 
 def tunnels_with_stops(seconds: float, rng: np.random.Generator) -> Truth:
     """The same with a stop of 10 to 30 s somewhere in each tunnel."""
-    speed_mps, brake_mps2 = 50.0 * KMH, 1.5
-    ramp_m = speed_mps * speed_mps / (2.0 * brake_mps2)
+    speed_mps = 50.0 * KMH
     legs = [(0.0, speed_mps)]
     tunnel_m, moving_m = TUNNEL_FROM_M, 0.0
     while legs[-1][0] < seconds:
         stop_m = tunnel_m + TUNNEL_M * rng.uniform(0.1, 0.9)
-        _hold(legs, (stop_m - ramp_m - moving_m) / speed_mps)
-        _ramp(legs, 0.0, brake_mps2)
+        brakes_mps2, pulls_mps2 = rng.uniform(1.2, 2.5), rng.uniform(1.0, 2.0)
+        _hold(legs, (stop_m - speed_mps * speed_mps / (2.0 * brakes_mps2) - moving_m) / speed_mps)
+        _ramp(legs, 0.0, brakes_mps2)
         _hold(legs, rng.uniform(10.0, 30.0))
-        _ramp(legs, speed_mps, brake_mps2)
-        tunnel_m, moving_m = tunnel_m + TUNNEL_EVERY_M, stop_m + ramp_m
+        _ramp(legs, speed_mps, pulls_mps2)
+        tunnel_m, moving_m = tunnel_m + TUNNEL_EVERY_M, stop_m + speed_mps * speed_mps / (2.0 * pulls_mps2)
     truth = Truth(_smooth(legs, seconds))
     return Truth(truth.speeds_mps, _tunnels_within(truth))
 
