@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from device.earth import offset
+from device.earth import along, offset
 from device.fix import Fix
 from device.frame import Exposure
-from device.odometer import Knot, Stretch, along, stands
+from device.odometer import Knot, Stretch, stands
 from device.ring import Ring
 
 STEP_S = 0.25

@@ -49,6 +49,12 @@ def bearing_deg(from_latitude_deg: float, from_longitude_deg: float, to_latitude
     return math.degrees(math.atan2(east_m, north_m)) % 360.0 % 360.0
 
 
+def along(course_deg: float, length_m: float) -> tuple[float, float]:
+    """East and north metres of a length along a course."""
+    angle = math.radians(course_deg)
+    return length_m * math.sin(angle), length_m * math.cos(angle)
+
+
 def turn_deg(angle_deg: float) -> float:
     """The same angle from -180 up to, but without, 180: a turn to the right is positive."""
     if -180.0 <= angle_deg < 180.0:

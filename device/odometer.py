@@ -8,9 +8,11 @@ import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from device.earth import bearing_deg, distance_m, offset, turn_deg
+from device.earth import bearing_deg, offset, turn_deg
 from device.fix import Fix
 from device.frame import Place
+from device.heading import FLIP_DEG, Heading
+from device.path import Curve, curve_between
 from device.positions import SPEED_LIMIT_MPS
 
 STANDS_BELOW_MPS = 0.5
@@ -20,25 +22,34 @@ MOVES_ABOVE_MPS = 0.7
 LOST_S = 2.5
 """Fixes farther apart than this are a loss: one missing fix of a 1 Hz receiver is not, two are."""
 
-FILL_SHARE = 0.055
-"""What a filled place is unsure of, per metre of road to the nearer fix, besides the fix's own accuracy: an uneven speed."""
-
-STOP_SHARE = 0.34
-"""And of the road on which it may be if the car stopped in the loss. Both fitted with `ronde bench spacing`."""
-
-CHORD_LIMIT_DEG = 60.0
-"""A course farther than this off the straight line between two fixes is noise or a reversal: the straight line is used."""
+FILL_SHARE = 0.04
+CORNER_SHARE = 0.5
+STOP_SHARE = 0.33
+SHAPE = 1.25
+"""How far a filled place is off in the middle of a loss, as a radius that holds 95 %: by a share of the road to the nearer fix,
+since no speed is even; by a share of the road that may have been driven, where the courses tell of corners; by a share of the
+road on which the car may be, if it stopped. And how fast it grows towards the middle. Measured on losses that were cut into
+recorded drives (docs/adr/0008-unsure-in-a-loss.md), not on the simulated ones that check it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Knot:
-    """A fix with the odometer's reading there and the speed that the odometer believes: 0 while standing."""
+    """A fix with the odometer's reading there and the speed that the odometer believes: 0 while standing.
+
+    `heading_deg` is where the car points; `reversing`: it drives the other way.
+    """
 
     fix: Fix
     odometer_m: float
     speed_mps: float
     heading_deg: float | None
     standing: bool
+    reversing: bool = False
+
+    @property
+    def way_deg(self) -> float | None:
+        """The direction of travel."""
+        return Heading(self.heading_deg, self.reversing).way_deg
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +97,15 @@ class Stretch:
         """The place at a moment inside, with the accuracy that it has."""
         odometer_m = self.odometer_at(boot_s)
         share = (odometer_m - self.start.odometer_m) / self.length_m if self.length_m else 0.0
-        latitude_deg, longitude_deg = self._position_at(share)
+        curve = self._curve()
+        latitude_deg, longitude_deg = offset(self.start.fix.latitude_deg, self.start.fix.longitude_deg, *curve.at(share))
         accuracy_m = max(self.start.fix.accuracy_m, self.end.fix.accuracy_m)
-        if self.lost:
-            accuracy_m = math.hypot(accuracy_m, self._unsure_m(boot_s, share))
+        unsure_m = self._unsure_m(boot_s, share) if self.lost else self._beyond_m(curve)
         u = (boot_s - self.start.fix.boot_s) / self.seconds
         return Place(
             latitude_deg=latitude_deg,
             longitude_deg=longitude_deg,
-            accuracy_m=accuracy_m,
+            accuracy_m=math.hypot(accuracy_m, unsure_m),
             heading_deg=blend_deg(self.start.heading_deg, self.end.heading_deg, share),
             speed_mps=(1.0 - u) * self.start.speed_mps + u * self.end.speed_mps,
             odometer_m=odometer_m,
@@ -103,37 +114,33 @@ class Stretch:
             time_source="gnss",
         )
 
-    def _unsure_m(self, boot_s: float, share: float) -> float:
-        """How far a filled place may be off along the road, in metres, as a radius that holds 95 %.
+    def _curve(self) -> Curve:
+        return curve_between(self.start.fix, self.end.fix, self.start.way_deg, self.end.way_deg)
 
-        The car drove at most as fast as the faster end. So at this moment it lay between two readings, and a stop anywhere in the
-        loss puts it anywhere between them. Steady driving is unsure of a share of the way to the nearer fix.
+    def _beyond_m(self, curve: Curve) -> float:
+        """By how much the fixes lie farther apart than was driven: one of them is wrong by that, whatever it says of itself."""
+        return max(0.0, curve.straight_m - self.length_m)
+
+    def _unsure_m(self, boot_s: float, share: float) -> float:  # noqa: ARG002 - a guessed road counts by its share
+        """How far a filled place may be off, in metres, as a radius that holds 95 %, besides what its fixes are off.
+
+        If it stopped, then at this moment it lay between two readings: as far as the faster end gets it, and as near as it could
+        still make good.
         """
         fastest_mps = max(self.start.speed_mps, self.end.speed_mps)
         most_m = min(self.length_m, fastest_mps * (boot_s - self.start.fix.boot_s))
         least_m = max(0.0, self.length_m - fastest_mps * (self.end.fix.boot_s - boot_s))
-        uneven_m = FILL_SHARE * self.length_m * min(share, 1.0 - share)
-        return math.hypot(uneven_m, STOP_SHARE * max(0.0, most_m - least_m))
+        return self._uneven_m(boot_s) + STOP_SHARE * max(0.0, most_m - least_m)
 
-    def _position_at(self, share: float) -> tuple[float, float]:
-        """Latitude and longitude at a share of the length: along the curve that leaves and arrives on the courses.
+    def _uneven_m(self, boot_s: float) -> float:
+        """The same for a car that did not stop: its speed was uneven, and it drove around corners, if the courses tell of such.
 
-        At 1 Hz a straight line cuts a street corner by metres; a cubic Hermite curve with the courses as tangents does not.
+        At the speeds of both ends it may have driven farther than the curve is long.
         """
-        here, there = self.start.fix, self.end.fix
-        chord_m = distance_m(here.latitude_deg, here.longitude_deg, there.latitude_deg, there.longitude_deg)
-        bearing = bearing_deg(here.latitude_deg, here.longitude_deg, there.latitude_deg, there.longitude_deg)
-        chord = along(bearing, chord_m)
-        tangents = [
-            along(course, chord_m) if _near(course, bearing) else chord
-            for course in (self.start.heading_deg, self.end.heading_deg)
-        ]
-        u = share
-        weight_end, weight_0, weight_1 = (3.0 - 2.0 * u) * u * u, u * (1.0 - u) ** 2, -u * u * (1.0 - u)
-        east_m, north_m = (
-            weight_end * chord[axis] + weight_0 * tangents[0][axis] + weight_1 * tangents[1][axis] for axis in (0, 1)
-        )
-        return offset(here.latitude_deg, here.longitude_deg, east_m, north_m)
+        u = min(1.0, max(0.0, (boot_s - self.start.fix.boot_s) / self.seconds))
+        road_m = max(self.length_m, (self.start.speed_mps + self.end.speed_mps) / 2.0 * self.seconds)
+        corners_m = CORNER_SHARE * road_m * math.sin(math.radians(min(90.0, self._curve().unexplained_deg)))
+        return math.hypot(FILL_SHARE * self.length_m / 2.0, corners_m) * math.pow(4.0 * u * (1.0 - u), SHAPE)
 
 
 class Odometer:
@@ -141,6 +148,7 @@ class Odometer:
 
     def __init__(self) -> None:
         self._knot: Knot | None = None
+        self._heading = Heading()
 
     @property
     def knot(self) -> Knot | None:
@@ -153,17 +161,20 @@ class Odometer:
         standing = stands(before.standing if before else True, fix.speed_mps)
         speed_mps = 0.0 if standing else fix.speed_mps
         if before is None:
+            self._heading = self._heading.after(fix.course_deg, fix.speed_mps, 0.0, lost=False)
             self._knot = Knot(fix, begin_m, speed_mps, fix.course_deg, standing)
             return None
         seconds = fix.boot_s - before.fix.boot_s
         lost = seconds > LOST_S
-        driven_m = _across(before.fix, fix) if lost else (before.speed_mps + speed_mps) / 2.0 * seconds
-        heading_deg = before.heading_deg if standing or fix.course_deg is None else fix.course_deg
+        heading = self._heading.after(fix.course_deg, fix.speed_mps, (before.speed_mps + speed_mps) / 2.0 * seconds, lost=lost)
+        self._heading = heading
+        heading_deg = heading.heading_deg if heading.heading_deg is not None else before.heading_deg
+        curve = curve_between(before.fix, fix, before.way_deg, heading.way_deg)
+        driven_m = _across(before.fix, fix, curve) if lost else (before.speed_mps + speed_mps) / 2.0 * seconds
         if heading_deg is None and driven_m > 0.0:
             heading_deg = bearing_deg(before.fix.latitude_deg, before.fix.longitude_deg, fix.latitude_deg, fix.longitude_deg)
-        self._knot = Knot(fix, before.odometer_m + driven_m, speed_mps, heading_deg, standing)
-        start = replace(before, heading_deg=heading_deg) if before.heading_deg is None else before
-        return Stretch(start, self._knot, lost)
+        self._knot = Knot(fix, before.odometer_m + driven_m, speed_mps, heading_deg, standing, heading.reversing)
+        return Stretch(_turned(before, self._knot, lost=lost), self._knot, lost)
 
 
 def stands(stood: bool, speed_mps: float) -> bool:
@@ -178,20 +189,17 @@ def blend_deg(start_deg: float | None, end_deg: float | None, share: float) -> f
     return (start_deg + share * turn_deg(end_deg - start_deg)) % 360.0
 
 
-def _across(here: Fix, there: Fix) -> float:
-    """Metres driven across a loss of fix: the straight line; nothing where it is within the fixes' own error, or a jump."""
-    chord_m = distance_m(here.latitude_deg, here.longitude_deg, there.latitude_deg, there.longitude_deg)
-    if chord_m > SPEED_LIMIT_MPS * (there.boot_s - here.boot_s):
+def _across(here: Fix, there: Fix, curve: Curve) -> float:
+    """Metres driven across a loss of fix: the curve; nothing where the fixes are as near as their own error, or a jump apart."""
+    if curve.straight_m > SPEED_LIMIT_MPS * (there.boot_s - here.boot_s):
         return 0.0
-    return chord_m if chord_m > max(here.accuracy_m, there.accuracy_m) else 0.0
+    return curve.length_m if curve.straight_m > max(here.accuracy_m, there.accuracy_m) else 0.0
 
 
-def _near(course_deg: float | None, bearing: float) -> bool:
-    """Whether a course is plausible for a stretch with this bearing."""
-    return course_deg is not None and abs(turn_deg(course_deg - bearing)) < CHORD_LIMIT_DEG
-
-
-def along(course_deg: float | None, length_m: float) -> tuple[float, float]:
-    """East and north metres of a length along a course."""
-    angle = math.radians(course_deg or 0.0)
-    return length_m * math.sin(angle), length_m * math.cos(angle)
+def _turned(before: Knot, after: Knot, *, lost: bool) -> Knot:
+    """The knot before, as the one after lets it be seen: a car does not turn round on the spot, so it pointed as it does now."""
+    if before.heading_deg is None:
+        return replace(before, heading_deg=after.heading_deg, reversing=after.reversing)
+    if lost or after.heading_deg is None or abs(turn_deg(after.heading_deg - before.heading_deg)) <= FLIP_DEG:
+        return before
+    return replace(before, heading_deg=after.heading_deg, reversing=not before.reversing)

@@ -109,3 +109,59 @@ def test_the_heading_is_held_while_standing():
 )
 def test_angles_blend_by_the_shorter_turn(start, end, half):
     assert blend_deg(start, end, 0.5) % 360.0 == pytest.approx(half)
+
+
+def roads(*fixes):
+    odometer = Odometer()
+    return [road for each in fixes if (road := odometer.advance(each)) is not None]
+
+
+def test_a_car_that_backs_drives_on_and_points_as_before():
+    """Northwards at 6 m/s, a stop, and 2 m/s back: the odometer counts, no place and no heading turns round."""
+    courses = [(6.0, 0.0)] * 4 + [(0.1, 211.0)] * 3 + [(2.0, 180.0)] * 5
+    north_m = [0.0, 6.0, 12.0, 18.0, 21.0, 21.0, 21.0, 20.0, 18.0, 16.0, 14.0, 12.0]
+    fixes = [fix(float(n), speed, north_m=north_m[n], course_deg=course) for n, (speed, course) in enumerate(courses)]
+    road = roads(*fixes)
+    assert road[-1].end.odometer_m == pytest.approx(18.0 + 3.0 + 1.0 + 8.0)
+    places = [each.place_at(each.start.fix.boot_s + share) for each in road for share in (0.2, 0.5, 0.8)]
+    assert all(abs((place.heading_deg + 180.0) % 360.0 - 180.0) < 1.0 for place in places)
+    last = [place for each in road[-4:] for place in (each.place_at(each.start.fix.boot_s + 0.5),)]
+    assert [place.latitude_deg for place in last] == sorted((place.latitude_deg for place in last), reverse=True)
+
+
+def test_a_round_that_begins_backwards_points_forwards_from_its_turn_on():
+    fixes = [fix(0.0, 2.0, course_deg=180.0), fix(1.0, 2.0, north_m=-2.0, course_deg=180.0)]
+    fixes += [fix(2.0, 0.0, north_m=-3.0, course_deg=180.0), fix(3.0, 3.0, north_m=-1.5, course_deg=1.0)]
+    road = roads(*fixes)[-1]
+    assert {round(road.place_at(2.0 + share).heading_deg) for share in (0.1, 0.5, 0.9)} == {1}
+
+
+def test_the_road_of_a_loss_is_as_long_as_the_curve_that_the_courses_tell_of():
+    """A quarter circle of 100 m radius is 157 m of road, and 141 m as the crow flies."""
+    road = stretch(fix(0.0, 10.0, course_deg=0.0), fix(15.7, 10.0, east_m=100.0, north_m=100.0, course_deg=90.0))
+    assert road.lost
+    assert road.length_m == pytest.approx(157.1, rel=0.012)
+    middle = road.place_at(15.7 / 2)
+    latitude_deg, longitude_deg = offset(43.55, 7.01, 100.0 - 70.7, 70.7)
+    assert distance_m(middle.latitude_deg, middle.longitude_deg, latitude_deg, longitude_deg) < 2.0
+
+
+def test_a_loss_with_corners_is_less_sure_than_a_straight_one_and_one_with_time_to_stop_too():
+    def middle_m(*, course_deg, seconds):
+        road = stretch(fix(0.0, 10.0, course_deg=course_deg), fix(seconds, 10.0, north_m=200.0, course_deg=course_deg))
+        return road.place_at(seconds / 2).accuracy_m
+
+    straight_m = middle_m(course_deg=0.0, seconds=20.0)
+    assert straight_m == pytest.approx(5.0, abs=0.2)
+    assert middle_m(course_deg=20.0, seconds=20.0) > 5.0 * straight_m
+    assert middle_m(course_deg=0.0, seconds=50.0) > 10.0 * straight_m
+
+
+@pytest.mark.parametrize("jump_m", [30.0, 55.0])
+def test_fixes_that_lie_farther_apart_than_was_driven_say_how_wrong_they_are(jump_m):
+    """A receiver that went straight on by itself in a tunnel, and sees the sky again: no distance, and not exact."""
+    road = stretch(fix(0.0, 12.0, course_deg=0.0), fix(1.0, 12.0, north_m=12.0, east_m=jump_m, course_deg=0.0))
+    assert road.length_m == 12.0
+    assert road.place_at(0.5).accuracy_m > jump_m * 0.6
+    even = stretch(fix(0.0, 12.0, course_deg=0.0), fix(1.0, 12.0, north_m=12.5, course_deg=0.0))
+    assert even.place_at(0.5).accuracy_m < 3.1

@@ -87,7 +87,7 @@ class Round:
         while (choice := self.chooser.choose()) is not None:
             match choice:
                 case Ahead():
-                    assert choice.place.position_source == "ahead_of_fix"
+                    assert choice.place is None or choice.place.position_source == "ahead_of_fix"
                     self._ahead[choice.number] = choice.exposure.shutter_boot_s
                 case Surplus():
                     del self._ahead[choice.number]
