@@ -1,10 +1,14 @@
 """What is said of a receiver's troubles, and for how long."""
 
+import re
+from pathlib import Path
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.refusal import BLIND_S, RECENT_S, Refusals
+from device.refusal import BLIND_S, RECENT_S, Reason, Refusals
 
 
 def told(*events):
@@ -89,3 +93,8 @@ def test_an_endless_flood_is_remembered_within_bounds():
     refusals = told(*[(n / 1000.0, "no_mode") for n in range(20_000)])
     assert len(refusals._recent) <= 1000
     assert refusals.troubles(20.0) == ("no_mode",)
+
+
+def test_each_reason_has_its_line_on_the_page():
+    page = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE) == list(get_args(Reason))
