@@ -132,10 +132,11 @@ def run_sync(
         log.error("settings_fell_back", reason=settings.fallback)
     elif settings.source is not None:
         keep_good(settings.source)
-    pool = ThreadPoolExecutor(max(1, len(settings.backends)), "sync")
     servings = [Serving(settings, backend) for backend in settings.backends]
-    running = [pool.submit(serving.run, stop) for serving in servings]
     tending = Tending(settings, lambda: {code for serving in servings for code in serving.alarms()}, health_s)
+    tending.look_over()
+    pool = ThreadPoolExecutor(max(1, len(settings.backends)), "sync")
+    running = [pool.submit(serving.run, stop) for serving in servings]
     try:
         tending.run(partial(_over, stop, running, alive))
     finally:

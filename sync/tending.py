@@ -61,10 +61,18 @@ class Tending:
                 over = wait()
                 continue
             try:
-                with held(self._file, look_over=True) as db:
+                with held(self._file, look_over=self._rest.failure is not None) as db:
                     over = self._serve(db, wait)
             except (DatabaseFailed, DatabaseDamaged) as error:
                 self._failed(error)
+
+    def look_over(self) -> None:
+        """Looks for damage before anybody else uses the database; what is wrong then is met again, and handled, in `run`."""
+        try:
+            with held(self._file, look_over=True):
+                pass
+        except (DatabaseFailed, DatabaseDamaged) as error:
+            self._failed(error)
 
     def _serve(self, db: Held, wait: Callable[[], bool]) -> bool:
         """Turns as long as the database works."""
