@@ -1,6 +1,7 @@
 """The photos of the unit by their rows: which there are, which may go, and how one goes."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -77,6 +78,11 @@ class Album:
         with transaction(self._db):
             self._db.conn.executemany("DELETE FROM frame WHERE id = ?", [(photo.frame_id,) for photo in photos])
         return self.unlink([photo for photo in photos if photo.file])
+
+    def drop_folder(self, round_id: str) -> None:
+        """Removes the folder of a round that has no photo any more; it had kept the round's name from being taken again."""
+        with suppress(OSError):
+            (self._state / "frames" / round_id).rmdir()
 
     def unlink(self, photos: Iterable[Photo]) -> int:
         """Deletes the files alone; returns the bytes that came free."""

@@ -61,6 +61,14 @@ class Retention:
         self._forget_rounds()
         return 0
 
+    def age_s(self, name: str, now_s: float) -> float:
+        """How long something has been known by its name, in confirmed time; from now on where it was not."""
+        with transaction(self._db):
+            self._db.conn.execute("INSERT OR IGNORE INTO setting (key, value) VALUES (?, ?)", [f"since/{name}", now_s])
+            return now_s - float(
+                self._db.conn.execute("SELECT value FROM setting WHERE key = ?", [f"since/{name}"]).fetchone()[0]
+            )
+
     def _calendar(self) -> Calendar:
         values = dict(self._db.conn.execute("SELECT key, value FROM setting WHERE key GLOB 'calendar/*'").fetchall())
         return Calendar(*(values.get(key) for key in KEYS))
@@ -136,6 +144,8 @@ class Retention:
                 "AND NOT EXISTS (SELECT 1 FROM frame WHERE round_id = round.id) AND NOT EXISTS "
                 "(SELECT 1 FROM finding WHERE round_id = round.id AND coalesce(unconfirmed, 1) > 0)"
             ).fetchall()
+            for (round_id,) in gone:
+                self._album.drop_folder(round_id)
             for table in ("gap", "track", "finding", "milestone"):
                 self._db.conn.executemany(f"DELETE FROM {table} WHERE round_id = ?", gone)  # noqa: S608 - our own names
             self._db.conn.executemany("DELETE FROM round WHERE id = ?", gone)

@@ -20,6 +20,7 @@ from provisioning.settings import Keeping
 from sync.album import Album, Photo
 from sync.aside import spent_files
 from sync.ballast import BALLAST_BYTES, Ballast
+from sync.calendar import DAY_S
 from sync.failure import DatabaseFailed, named
 from sync.retention import BATCH, Retention
 
@@ -171,6 +172,13 @@ class Storage:
         freed += self._album.take_out(photos, thinned=thinned)
         log.warning("photos_evicted", photos=len(photos), which=which, freed_bytes=freed)
 
+    def _expire_asides(self, now_s: float) -> None:
+        """Places and times stand in an old database too: once it is salvaged it goes when the photos of its time do."""
+        for file in spent_files(self._state / "ronde.db"):
+            if self._retention.age_s(file.name, now_s) > self._keeping.photo_days * DAY_S:
+                file.unlink()
+                log.info("aside_expired", file=file.name)
+
     def _expire(self) -> Outcome:
         """Every `RETENTION_S`, and on from there until nothing is left."""
         if self._clock() < self._retention_s:
@@ -178,6 +186,8 @@ class Storage:
         with named():
             now_s = self._retention.turn(self._boot)
             gone = 0 if now_s is None else self._retention.step(now_s)
+            if now_s is not None:
+                self._expire_asides(now_s)
         if gone:
             log.info("photos_expired", photos=gone)
             return Outcome.EXPIRED

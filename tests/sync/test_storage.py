@@ -240,8 +240,19 @@ def test_every_photo_goes_after_thirty_days_with_its_place_and_what_is_not_confi
     assert garage.db.conn.execute("SELECT count(*) FROM frame WHERE round_id = 'day0'").fetchone() == (0,)
     assert garage.db.conn.execute("SELECT count(*) FROM outbox").fetchone() == (1,)
     drive(garage, 31.1)
+    assert not (garage.state / "frames" / "delivered").exists()
     rounds = [name for (name,) in garage.db.conn.execute("SELECT id FROM round ORDER BY rowid LIMIT 2")]
     assert rounds == ["day0", "day6"]  # of the delivered one nothing is left; day0 has an unconfirmed finding
+
+
+def test_an_old_database_goes_after_thirty_days_too(garage):
+    old = garage.state / "ronde.db.aside-1.salvaged"
+    old.write_bytes(b"x")
+    for days in range(0, 30, 6):
+        drive(garage, days)
+        assert old.exists()
+    drive(garage, 30.1)
+    assert not old.exists()
 
 
 @pytest.mark.parametrize("days", [-20 * 365, -1024 * 7, 1024 * 7, 20 * 365, 32])
