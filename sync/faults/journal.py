@@ -81,6 +81,8 @@ def audit_backend(journal: Journal, unit: Unit, town: Town, tally: Tally) -> Non
     tried, counts as committed where the backend has it.
     """
     stored = Counter(town.stored())
+    again = len(journal.order) - len(set(journal.order))
+    tally.check(not again, f"{again} events have an id that was given before: the backend takes them for duplicates")
     missing = journal.events - stored.keys()
     tally.committed += len(journal.events)
     tally.lost += len(missing)

@@ -32,7 +32,7 @@ from inference.look import Looked
 from provisioning.settings import Settings, Unit, read_settings
 from sync.custody import held
 from sync.database import transaction
-from sync.event import Event, event_id, finding_data
+from sync.event import Event, event_id, finding_data, now
 from sync.failure import DatabaseDamaged, DatabaseFailed
 from sync.outbox import Outbox
 from sync.photo import PhotoNotWritten
@@ -161,7 +161,8 @@ class _Bare:
         self._round_id = next_round_id(db, boot_id())
         with transaction(db):
             db.conn.execute(
-                "INSERT INTO round (id, software, models, settings) VALUES (?, ?, '{}', '{}')", [self._round_id, version("ronde")]
+                "INSERT INTO round (id, started_at, software, models, settings) VALUES (?, ?, ?, '{}', '{}')",
+                [self._round_id, now(), version("ronde")],
             )
         self._made = self._written = 0
 

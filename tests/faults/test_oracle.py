@@ -71,6 +71,12 @@ def test_a_thing_under_two_events_and_an_event_in_two_rows_are_twice(unit):
     assert tally.twice == 2
 
 
+def test_an_id_that_is_given_twice_is_seen(unit):
+    tally = Tally()
+    audit_backend(journal_of("kept f1 - - a", "kept f2 - - a"), unit, Town("a"), tally)
+    assert "an id that was given before" in tally.wrong[0]
+
+
 def test_a_frame_without_its_row_is_lost(unit):
     tally = Tally()
     audit_unit(journal_of("kept f1 frames/1.jpg abc a"), unit.state, tally)
