@@ -133,15 +133,19 @@ def _add_export(commands: Any) -> None:
     command = _add(
         commands,
         "export",
-        "Findings or tracks as GeoJSON. Reads ronde.db in DIR; writes --out, or prints.",
+        "Findings or tracks as GeoJSON, or the photos as an image sequence. Reads ronde.db in DIR; writes --out, or prints.",
     )
     command.add_argument(
         "folder", type=Path, nargs="?", metavar="DIR", help="folder that holds ronde.db (default: the configuration's state)"
     )
     _add_config(command, DEFAULT_FILE)
-    command.add_argument("--to", choices=["geojson"], default="geojson", help="format (default: %(default)s)")
-    command.add_argument("--layer", choices=["findings", "tracks"], default="findings", help="what (default: %(default)s)")
-    command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: print it)")
+    command.add_argument(
+        "--to", choices=["geojson", "images"], default="geojson", help="format; images: geotagged photos (default: %(default)s)"
+    )
+    command.add_argument(
+        "--layer", choices=["findings", "tracks"], default="findings", help="what is GeoJSON (default: %(default)s)"
+    )
+    command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: print it); images: a new folder")
 
 
 def _add_bench(commands: Any) -> None:

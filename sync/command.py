@@ -30,6 +30,7 @@ from sync.receiver import ReceiverRefused, run_receiver
 from sync.replay import ReplayRefused, replay
 from sync.report import in_words
 from sync.rounds import AlreadyRunning, only_one
+from sync.sequence import export_images
 
 DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
 
@@ -120,8 +121,13 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    export = export_findings if args.layer == "findings" else export_tracks
     folder = args.folder or read_settings(args.config).unit.state
+    if args.to == "images":
+        if args.out is None:
+            raise ExportRefused("--to images needs --out, a new folder for them")
+        print(export_images(folder, args.out).in_words())
+        return DONE
+    export = export_findings if args.layer == "findings" else export_tracks
     text = json.dumps(export(folder / "ronde.db"), ensure_ascii=False)
     if args.out is None:
         print(text)

@@ -30,7 +30,7 @@ def export_findings(db_file: Path) -> dict[str, Any]:
         ExportRefused: there is no such database, or it is not ronde's.
     """
     columns = ", ".join(FINDING_COLUMNS)
-    with _reading(db_file) as db:
+    with reading(db_file) as db:
         rows = db.execute(f"SELECT {columns}, longitude_deg, latitude_deg FROM finding ORDER BY seen_at, rowid")  # noqa: S608 - constants
         return _collection(
             [
@@ -46,7 +46,7 @@ def export_tracks(db_file: Path) -> dict[str, Any]:
     Raises:
         ExportRefused: there is no such database, or it is not ronde's.
     """
-    with _reading(db_file) as db:
+    with reading(db_file) as db:
         frames = db.execute(
             "SELECT round_id, started_at, ended_at, odometer_m, longitude_deg, latitude_deg FROM frame JOIN round "
             "ON round.id = frame.round_id WHERE longitude_deg IS NOT NULL ORDER BY started_at, round_id, odometer_m"
@@ -63,7 +63,7 @@ def export_tracks(db_file: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _reading(db_file: Path) -> Iterator[sqlite3.Connection]:
+def reading(db_file: Path) -> Iterator[sqlite3.Connection]:
     """The database, read only; what is wrong with it becomes one sentence."""
     if not db_file.is_file():
         raise ExportRefused(f"{db_file}: there is no such file; it is made by ronde replay or ronde capture")
