@@ -303,8 +303,9 @@ class Town:
             thread.join()
         assert not failures, failures
 
-    def subscribed(self) -> bool:
-        return "Sending SUBACK to ronde-receiver" in (self.broker.folder / "mosquitto.log").read_text()
+    def subscribed(self, times: int = 1) -> bool:
+        """Whether the receiver has subscribed so often, each time anew when it connects."""
+        return (self.broker.folder / "mosquitto.log").read_text().count("Sending SUBACK to ronde-receiver") >= times
 
     def findings(self) -> list[str]:
         return [id_ for (id_,) in rows(self.file, "SELECT id FROM event WHERE type = 'ronde.finding.v1'")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from device.sketch import draw_drive
+from device.street.recording import draw_drive
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE_S = 180
@@ -92,7 +92,9 @@ def test_from_a_drive_to_the_receiver_each_event_once(car, town, mosquitto, conf
         assert run("replay", drive, "--out", car.unit.state, "--config", config).returncode == 0
         again = run("sync", "--once", "--config", config)
         assert (again.returncode, again.stdout) == (0, "roads: 0 delivered\n")
+    before = 1 + len(kills)
     with receiving(town):
+        until(lambda: town.subscribed(before + 1), "the receiver has subscribed again")
         assert run("sync", "--once", "--config", config).returncode == 0
     assert stored_ids(rows, town) == Counter(sent)
 
