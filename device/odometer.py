@@ -166,11 +166,11 @@ class Odometer:
             return None
         seconds = fix.boot_s - before.fix.boot_s
         lost = seconds > LOST_S
-        heading = self._heading.after(fix.course_deg, fix.speed_mps, (before.speed_mps + speed_mps) / 2.0 * seconds, lost=lost)
-        self._heading = heading
+        driven_m = (before.speed_mps + speed_mps) / 2.0 * seconds
+        heading = self._heading = self._heading.after(fix.course_deg, fix.speed_mps, driven_m, lost=lost)
         heading_deg = heading.heading_deg if heading.heading_deg is not None else before.heading_deg
-        curve = curve_between(before.fix, fix, before.way_deg, heading.way_deg)
-        driven_m = _across(before.fix, fix, curve) if lost else (before.speed_mps + speed_mps) / 2.0 * seconds
+        if lost:
+            driven_m = _across(before.fix, fix, curve_between(before.fix, fix, before.way_deg, heading.way_deg))
         if heading_deg is None and driven_m > 0.0:
             heading_deg = bearing_deg(before.fix.latitude_deg, before.fix.longitude_deg, fix.latitude_deg, fix.longitude_deg)
         self._knot = Knot(fix, before.odometer_m + driven_m, speed_mps, heading_deg, standing, heading.reversing)
