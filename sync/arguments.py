@@ -8,6 +8,7 @@ from typing import Any
 from provisioning.settings import DEFAULT_FILE
 from sync.bench_outbox import ROWS
 from sync.bench_spacing import SECONDS, SEEDS
+from sync.bench_street import HOURS, PICTURES
 from sync.faults.programme import SEED
 
 EXIT_CODES = "exit codes: 0 done; 1 a fault of ronde's; 2 wrong use or wrong configuration; 3 something is still undone"
@@ -156,11 +157,12 @@ def _add_bench(commands: Any) -> None:
     )
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox"],
+        choices=["line", "spacing", "faults", "outbox", "street"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
-        "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed",
+        "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed; "
+        "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed",
     )
     line = command.add_argument_group("line")
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
@@ -176,4 +178,7 @@ def _add_bench(commands: Any) -> None:
     outbox.add_argument(
         "--behind", type=int, metavar="N", help=f"rows behind what is drained the second time (default: {ROWS:,})"
     )
+    street = command.add_argument_group("street")
+    street.add_argument("--hours", type=float, metavar="H", help=f"of driving over which memory is watched (default: {HOURS:g})")
+    street.add_argument("--pictures", type=int, metavar="N", help=f"drawn for the models (default: {PICTURES})")
     _add_json(command)

@@ -12,7 +12,7 @@ from device.chooser import Chooser
 from device.drive import Drive, read_drive
 from device.frame import Exposure
 from device.ring import Ring
-from device.sketch import draw_drive
+from device.street.recording import draw_drive
 from inference.look import Look
 from provisioning.settings import Models, Settings, Trigger
 from sync.database import open_database
@@ -32,7 +32,8 @@ def bench_line(drive_folder: Path | None, settings: Settings | None = None) -> d
     with tempfile.TemporaryDirectory(prefix="ronde-bench-") as folder:
         if drive_folder is None:
             drive_folder = Path(folder) / "drive"
-            draw_drive(drive_folder, seconds=DRAWN_S, width=DRAWN_WIDTH, height=DRAWN_HEIGHT, fps=DRAWN_FPS)
+            size = {"width": DRAWN_WIDTH, "height": DRAWN_HEIGHT, "fps": DRAWN_FPS}
+            draw_drive(drive_folder, seconds=DRAWN_S, purpose="bench", **size)
         drive = read_drive(drive_folder)
         wall, worst_s = _run(drive, settings, Path(folder) / "wall", time.perf_counter)
         cpu, _ = _run(drive, settings, Path(folder) / "cpu", time.process_time)

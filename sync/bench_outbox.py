@@ -14,7 +14,7 @@ from typing import Any, Final
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device.sketch import draw_drive
+from device.street.recording import draw_drive
 from provisioning.settings import Settings
 from sync.broker import IN_FLIGHT, address_of
 from sync.database import open_database, transaction

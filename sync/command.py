@@ -17,7 +17,7 @@ from inference.manifest import ModelRefused
 from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.table import SettingsError
-from sync import bench, bench_outbox, bench_spacing, demo
+from sync import bench, bench_outbox, bench_spacing, bench_street, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
@@ -141,6 +141,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "spacing": ("seconds", "seeds"),
     "faults": ("only", "load", "seed"),
     "outbox": ("behind",),
+    "street": ("hours", "pictures"),
 }
 """The options that belong to one bench alone; each is None where it was not given."""
 
@@ -175,6 +176,15 @@ def _bench_faults(args: argparse.Namespace) -> int:
     )
     print(json.dumps(result) if args.json else programme.in_words(result))
     return OUR_FAULT if result["failed"] else DONE
+
+
+def _bench_street(args: argparse.Namespace) -> int:
+    hours = bench_street.HOURS if args.hours is None else args.hours
+    pictures = bench_street.PICTURES if args.pictures is None else args.pictures
+    with _bar("bench street") as progress:
+        result = bench_street.bench_street(hours, pictures, progress)
+    print(json.dumps(result) if args.json else bench_street.in_words(result))
+    return UNDONE if result["goals_missed"] else DONE
 
 
 def _bench_outbox(args: argparse.Namespace) -> int:
@@ -221,6 +231,7 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "spacing": _bench_spacing,
     "faults": _bench_faults,
     "outbox": _bench_outbox,
+    "street": _bench_street,
 }
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

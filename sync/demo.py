@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from device.sketch import draw_drive
+from device.street.recording import draw_drive
 from provisioning.settings import Backend, Settings, Unit
 from sync.delivery import deliver_once
 from sync.export import export_findings
@@ -54,7 +54,7 @@ def run_demo(out: Path, seconds: float, *, say: Callable[[str], None]) -> dict[s
     drive, state = out / "drive", out / "unit"
     if not (drive / "frames.csv").exists():
         say(f"1/3  drawing {seconds:g} s of a street into {drive}")
-        draw_drive(drive, seconds=seconds)
+        draw_drive(drive, seconds=seconds, purpose="demo")
     say(f"2/3  driving it: photos, hiding and detection into {state}")
     with _broker(out) as url:
         settings = Settings(Unit("demo", "car-01", state), backends=(Backend("roads", url, None, None, None),))

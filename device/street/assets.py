@@ -6,12 +6,13 @@ from collections.abc import Callable
 import numpy as np
 
 from device.street.cars import Body, vehicle
-from device.street.figures import person, sign, traffic_light, tree
+from device.street.figures import person, tree
 from device.street.frontages import gable, house
 from device.street.moment import Placed
 from device.street.roadart import lying
 from device.street.scene import Thing
 from device.street.sheet import Rng, Sheet
+from device.street.signals import sign, traffic_light
 
 MOST_BYTES = 120_000_000
 BACK = (118, 120, 122)

@@ -173,14 +173,14 @@ class Body:
                 (0.97 * width, 2.0),
                 (0.99 * width, waist * 0.5),
             ]
-        tail = 0.93 + 0.05 * self.square
-        front = 0.25 + 0.02 * self.rake
+        # The end is drawn flat at the tail, so the roof goes nearly as far.
+        roof_end, front = 0.93 + 0.045 * self.square, 0.25 + 0.02 * self.rake
         return [
             (front * width, waist),
             ((front + 0.115 * self.rake) * width, 8.0),
             (0.5 * width, 1.0),
-            ((0.74 + 0.12 * self.square) * width, 5.0),
-            (tail * width, waist),
+            (roof_end * width, 5.0),
+            (0.99 * width, waist),
         ]
 
     def _windows(self, draw: ImageDraw.ImageDraw, cabin: list[Point], waist: float) -> None:
@@ -190,7 +190,7 @@ class Body:
             draw.polygon(((left, sill), (top_left, 20), (top_left + 0.7 * PX, 20), (top_left + 0.7 * PX, sill)), GLASS)
             return
         pillar = (top_left + cabin[-2][0]) / 2
-        right_top, right = cabin[-2][0] - 0.03 * PX, cabin[-1][0] - 0.14 * PX
+        right_top, right = cabin[-2][0] - 0.12 * PX, cabin[-1][0] - 0.16 * PX
         draw.polygon(((left, sill), (top_left, 14), (pillar - 5, 11), (pillar - 5, sill)), GLASS)
         draw.polygon(((pillar + 5, sill), (pillar + 5, 11), (right_top, 15), (right, sill)), GLASS)
         draw.polygon(((left + 14, sill - 3), (top_left + 6, 18), (top_left + 40, 16), (left + 60, sill - 3)), toned(GLASS, 1.5))

@@ -1,6 +1,7 @@
 """What is above the horizon: sky, clouds, and the far edge of the town. It turns with the car. Pure."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ from PIL import Image
 
 from device.street.geometry import Pinhole, Pose
 from device.street.scene import Scene
-from device.street.seeds import rng_of
+from device.street.seeds import Purpose, rng_of
 from device.street.surface import Words
 
 COLUMNS, ROWS, HIGHEST_DEG, LOWEST_DEG = 2880, 400, 47.0, -3.0
@@ -22,8 +23,7 @@ class Sky:
     """A panorama, and the part of it that a camera sees."""
 
     def __init__(self, scene: Scene, camera: Pinhole) -> None:
-        rng = rng_of(scene.purpose, scene.seed, "sky")
-        self._panoramas = [_panorama(np.random.default_rng(rng.integers(1 << 40)), grey=grey) for grey in (False, True)]
+        self._panoramas = [_panorama(scene.purpose, scene.seed, grey=grey) for grey in (False, True)]
         columns, rows = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
         right, ahead, up = camera.ray(columns, rows)
         across_deg = np.degrees(np.arctan2(right, ahead))
@@ -39,7 +39,9 @@ class Sky:
         out[:bottom] = self._panoramas[int(grey)].ravel()[columns]
 
 
-def _panorama(rng: np.random.Generator, *, grey: bool) -> Words:
+@lru_cache(maxsize=4)
+def _panorama(purpose: Purpose, seed: int, *, grey: bool) -> Words:
+    rng = rng_of(purpose, seed, "sky", grey)
     low, high = GREY if grey else CLEAR
     up_deg = np.linspace(HIGHEST_DEG, LOWEST_DEG, ROWS)
     share = np.clip(up_deg / 30.0, 0.0, 1.0)[:, None, None] ** 0.7

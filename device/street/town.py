@@ -166,7 +166,11 @@ def _crossings(
             stop_m = round(at_m - crossings[-1].width_m / 2 - crossings[-1].stop_m - 1.6, 2)
             lights.append(
                 Light(
-                    f"light-{len(lights) + 1}", stop_m, period_s, round(period_s * 0.45), float(round(rng.uniform(0, period_s)))
+                    f"light-{len(lights) + 1}",
+                    stop_m,
+                    period_s,
+                    float(round(period_s * 0.45)),
+                    float(round(rng.uniform(0, period_s))),
                 )
             )
     return tuple(crossings), tuple(lights)

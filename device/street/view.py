@@ -4,7 +4,7 @@ A frame depends on the scene, the round, the moment and the camera alone: whatev
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from device.street.assets import Assets
 from device.street.drive import TownDrive
 from device.street.flats import Shown, Stage
 from device.street.geometry import Pinhole, Pose
-from device.street.moment import Things, instant
+from device.street.moment import SEEN_M, Things, instant
 from device.street.optics import Optics
 from device.street.quad import Laid, Layer
 from device.street.scene import Weather
@@ -34,6 +34,7 @@ WET_SKY = (188, 194, 200)
 HAZED_FROM_M, GREY_WET, SUNNY = 12.0, 0.3, 0.8
 SHADOW = (22, 24, 30)
 LEAST_VEIL = 0.02
+BESIDE_M = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,17 +75,29 @@ class View:
         placed = list(self._things.seen_from(now))
         kept: list[Drawn] | None = [] if keep else None
         standing = self._stage.standing(placed, now.pose)
-        for shown in self._stage.lying(placed, now.pose):
+        for shown in self._lit(self._stage.lying(placed, now.pose), now.along_m):
             self._paste(picture, shown, haze, haze_m, kept)
         light = float(tunnel_light(self._scene, np.array([now.along_m]))[0])
         shadows = self._shadows.layer(standing, now.pose, weather.hour if light > SUNNY and not grey else None)
         picture.paste(SHADOW, (0, 0), shadows)
-        standing += tunnel_flats(self._scene, now)
-        for shown in sorted(standing, key=lambda each: -each.order_m):
+        lit = [*self._lit(standing, now.along_m), *tunnel_flats(self._scene, now)]
+        for shown in sorted(lit, key=lambda each: -each.order_m):
             self._paste(picture, shown, haze, haze_m, kept)
         moved_m = now.speed_mps * weather.exposure_ms / 1000.0
         picture = self._optics.expose(picture, weather, now.pose, at_s, moved_m=moved_m, light=light)
         return np.asarray(picture), kept or []
+
+    def _lit(self, shown: list[Shown], along_m: float) -> list[Shown]:
+        """With the tunnel's light on what is in the tunnel."""
+        gaps_m = [self._scene.path.gap(along_m, each.from_m) for each in self._scene.tunnels]
+        lengths_m = [each.to_m - each.from_m for each in self._scene.tunnels]
+        if not any(-length_m - 10.0 < gap_m < SEEN_M for gap_m, length_m in zip(gaps_m, lengths_m, strict=True)):
+            return shown
+        places = [each.placed.pose for each in shown]
+        east_m, north_m = np.array([each.east_m for each in places]), np.array([each.north_m for each in places])
+        along, right = self._scene.path.beside(east_m, north_m)
+        light = np.where(np.abs(right) < BESIDE_M, tunnel_light(self._scene, np.nan_to_num(along, nan=-1e4)), 1.0)
+        return [replace(each, tone=float(tone)) for each, tone in zip(shown, light, strict=True)]
 
     def _backdrop(self, pose: Pose, haze: Colour, haze_m: float, weather: Weather) -> Image.Image:
         camera, ground = self.camera, self._ground

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from device.sketch import draw_drive
+from device.street.recording import draw_drive
 from sync.faults.car import Car
 from sync.faults.child import Child, ronde
 from sync.faults.ground import Ground

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from device.sketch import draw_drive
+from device.street.recording import draw_drive
 
 
 @pytest.fixture(scope="session")
