@@ -26,7 +26,7 @@ LATEST = 0.9
 def run(plan: Plan, tally: Tally) -> None:
     """Kill each victim at its Nth call; N goes over all calls of a run."""
     town, car = one(plan)
-    for victim, share in (("first start", 0.2), ("writer", 0.5), ("sync", 0.2), ("receiver", 0.1)):
+    for victim, share in (("first start", 0.2), ("writer", 0.4), ("sync", 0.2), ("receiver", 0.2)):
         killer = _Killer(town, car, victim)
         wanted = max(1, round(share * plan.load)) if victim != "receiver" else plan.load - tally.injected
         took = _kill_all(killer, plan.rng, wanted)
