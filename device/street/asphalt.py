@@ -3,6 +3,7 @@
 What varies slowly fades out towards a tile's far and near end, so that two tiles of one age meet without a seam.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +19,16 @@ TRACK_M = 0.28
 """Half the width of the band that tyres run on."""
 TRACKS_M = (-0.78, 0.78)
 """Where tyres run, from the middle of the lane."""
+LEAST_GRAIN = 0.3
+"""What is left of the contrast however many stones a pixel holds: roads are uneven at every scale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Age:
     """How asphalt of one age looks: its tone, the spread of its grain and of its chippings, and how far tyres darken it.
 
-    `stone_m` is the size of the largest chippings; `bare` the share of them that has lost its bitumen.
+    `stone_m` is the size of the largest chippings; `bare` the share of them that has lost its bitumen; `seamed` whether the
+    passes of the paver have come apart where lanes meet.
     """
 
     tone: Colour
@@ -33,15 +37,15 @@ class Age:
     bare: float
     track: float
     blotch: float
-    repaired: float
+    seamed: bool
 
 
 AGES: dict[int, Age] = {
-    1: Age((66, 66, 69), 8.0, 0.010, 0.010, 2.0, 2.0, 0.0),
-    2: Age((92, 92, 94), 9.0, 0.012, 0.03, -6.0, 4.0, 0.05),
-    3: Age((116, 115, 114), 11.0, 0.014, 0.06, -11.0, 6.0, 0.3),
-    4: Age((133, 131, 127), 13.0, 0.018, 0.10, -14.0, 8.0, 0.5),
-    5: Age((142, 138, 131), 17.0, 0.028, 0.20, -12.0, 9.0, 0.8),
+    1: Age((66, 66, 69), 8.0, 0.010, 0.010, 2.0, 2.0, seamed=False),
+    2: Age((92, 92, 94), 9.0, 0.012, 0.03, -6.0, 4.0, seamed=False),
+    3: Age((116, 115, 114), 11.0, 0.014, 0.06, -11.0, 6.0, seamed=True),
+    4: Age((133, 131, 127), 13.0, 0.018, 0.10, -14.0, 8.0, seamed=True),
+    5: Age((142, 138, 131), 14.0, 0.024, 0.12, -12.0, 9.0, seamed=True),
 }
 """1 is new and black, 5 worn down to its coarse chippings."""
 
@@ -67,19 +71,20 @@ def asphalt(rng: Rng, age: int, size_m: tuple[float, float], px_per_m: float, la
     pixels = np.empty((rows, columns, 3), np.uint8)
     for channel in range(3):
         pixels[..., channel] = np.clip(tone * warm[channel], 6, 250)
-    return _repaired(rng, pixels, look, px_per_m)
+    return _seamed(rng, pixels, px_per_m, middles) if look.seamed else pixels
 
 
 def _grain(rng: Rng, look: Age, rows: int, columns: int, px_per_m: float) -> Field:
-    """Sand and chippings; where a pixel is larger than a stone, what is left of their contrast."""
+    """Sand and chippings. A pixel larger than a stone shows the mean of several: their contrast falls with their number."""
     fine = rng.standard_normal((rows, columns), np.float32)
     stone_px = look.stone_m * px_per_m
-    tone = fine * np.float32(look.grain * min(1.0, 0.55 + 0.3 * stone_px))
+    alone = min(1.0, stone_px)
+    tone = fine * np.float32(look.grain * max(LEAST_GRAIN, alone))
     if stone_px > 1.2:
         tone += noise(rng, rows, columns, stone_px) * np.float32(look.grain * 0.5)
     bright = np.float32(np.quantile(fine[:: max(1, rows // 64)], 1 - look.bare))
-    tone += np.where(fine > bright, np.float32(look.grain * 2.0), np.float32(0))
-    tone -= np.where(fine < np.float32(-2.1), np.float32(look.grain * 1.6), np.float32(0))
+    tone += np.where(fine > bright, np.float32(look.grain * 2.0 * alone**2), np.float32(0))
+    tone -= np.where(fine < np.float32(-2.1), np.float32(look.grain * 1.6 * alone**2), np.float32(0))
     return tone
 
 
@@ -113,13 +118,12 @@ def _stains(rng: Rng, shape: tuple[int, ...], px_per_m: float, middles: Sequence
     return np.asarray(stains.filter(ImageFilter.BoxBlur(1)), np.float32) * np.float32(-0.11)
 
 
-def _repaired(rng: Rng, pixels: Bytes, look: Age, px_per_m: float) -> Bytes:
-    """A seam between two passes of the paver, and a strip that was opened and closed again; both run along the whole tile."""
+def _seamed(rng: Rng, pixels: Bytes, px_per_m: float, middles: Sequence[float]) -> Bytes:
+    """The seam between two passes of the paver, where two lanes meet; at a tile's end it lies where the next one begins."""
     rows, columns = pixels.shape[:2]
-    if rng.random() < look.repaired:
-        column = int(rng.uniform(0.1, 0.9) * columns)
-        wander = np.cumsum(rng.normal(0, 0.15, rows)) * np.linspace(1, 0, rows) * np.sqrt(px_per_m / 100)
-        places = np.clip(column + wander, 0, columns - 1).astype(int)
+    for left, right in itertools.pairwise(middles):
+        wander = noise(rng, rows, 2, 0.12 * px_per_m)[:, 0] * np.float32(0.008 * px_per_m) * _ends(rows)
+        places = np.clip((left + right) / 2 * px_per_m + wander, 0, columns - 1).astype(int)
         pixels[np.arange(rows), places] = pixels[np.arange(rows), places] // 3 * 2
     return pixels
 
