@@ -305,7 +305,11 @@ class Town:
 
     def subscribed(self, times: int = 1) -> bool:
         """Whether the receiver has subscribed so often, each time anew when it connects."""
-        return (self.broker.folder / "mosquitto.log").read_text().count("Sending SUBACK to ronde-receiver") >= times
+        return self.subscriptions() >= times
+
+    def subscriptions(self) -> int:
+        """How often the receiver has subscribed."""
+        return (self.broker.folder / "mosquitto.log").read_text().count("Sending SUBACK to ronde-receiver")
 
     def findings(self) -> list[str]:
         return [id_ for (id_,) in rows(self.file, "SELECT id FROM event WHERE type = 'ronde.finding.v1'")]

@@ -92,7 +92,7 @@ def test_from_a_drive_to_the_receiver_each_event_once(car, town, mosquitto, conf
         assert run("replay", drive, "--out", car.unit.state, "--config", config).returncode == 0
         again = run("sync", "--once", "--config", config)
         assert (again.returncode, again.stdout) == (0, "roads: 0 delivered\n")
-    before = 1 + len(kills)
+    before = town.subscriptions()  # after the last kill everything may have been stored already, and nobody came back
     with receiving(town):
         until(lambda: town.subscribed(before + 1), "the receiver has subscribed again")
         assert run("sync", "--once", "--config", config).returncode == 0

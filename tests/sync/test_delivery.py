@@ -106,7 +106,7 @@ def test_everything_on_the_wire_is_valid_and_says_who_speaks(car, town, observer
 
 
 def test_a_broker_killed_twice_loses_nothing_and_doubles_nothing(car, town, mosquitto, until):
-    ids = car.put(1, 1200)
+    ids = car.put(1, 2400)
     with town.open(), delivering(car.settings, again_s=3.0) as results:
         for share in (200, 600):
             until(lambda share=share: len(town.findings()) >= share, f"{share} findings stored")
@@ -119,7 +119,7 @@ def test_a_broker_killed_twice_loses_nothing_and_doubles_nothing(car, town, mosq
 
 
 def test_a_receiver_killed_in_a_batch_loses_nothing(car, town, until):
-    ids = car.put(1, 1500)
+    ids = car.put(1, 2500)
     options = town.options()
     command = [sys.executable, "-c", RECEIVER, town.broker.url, town.file, options["ca"], options["cert"], options["key"]]
     with delivering(car.settings, again_s=2.0) as results:
