@@ -137,7 +137,8 @@ class RoundStore:
         """Remove a frame that was kept ahead and serves no mark; what a power cut leaves of it is swept at the next start."""
         with transaction(self._db):
             (file,) = self._db.conn.execute("DELETE FROM frame WHERE id = ? RETURNING file", [frame_id]).fetchone()
-        (self._state / file).unlink()
+        if file is not None:  # evicted where room was short
+            (self._state / file).unlink(missing_ok=True)
 
     def put_gap(self, gap: Gap) -> None:
         """Store road without a photo."""

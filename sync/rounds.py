@@ -9,6 +9,7 @@ from typing import Literal
 
 from sqlite_utils import Database
 
+from sync.aside import unsalvaged_files
 from sync.database import transaction
 from sync.round_store import Recipients, RoundStore
 from sync.rows import PLACE_COLUMNS, place_of
@@ -78,7 +79,12 @@ def close_rounds(db: Database, state: Path, recipients: Recipients) -> int:
 
 
 def sweep(db: Database, state: Path) -> int:
-    """Remove photos that have no row, and photos half written: what a power cut left. Returns how many."""
+    """Remove photos that have no row, and photos half written: what a power cut left. Returns how many.
+
+    None while a database that was set aside is not salvaged yet: their rows may still be in it.
+    """
+    if unsalvaged_files(state / "ronde.db"):
+        return 0
     known = {file for (file,) in db.conn.execute("SELECT file FROM frame")}
     stray = [file for file in (state / "frames").rglob("*") if file.is_file() and str(file.relative_to(state)) not in known]
     for file in stray:
