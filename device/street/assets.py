@@ -14,7 +14,7 @@ from device.street.scene import Thing
 from device.street.sheet import Rng, Sheet
 from device.street.signals import sign, traffic_light
 
-MOST_BYTES = 120_000_000
+MOST_BYTES = 180_000_000
 BACK = (118, 120, 122)
 FACING_DEG = 70.0
 """A face is seen from so far to its side."""

@@ -15,14 +15,14 @@ from device.street.scene import UNLABELLED
 from device.street.sheet import Part, Sheet
 
 FARTHEST_M = {
-    "crack_longitudinal": 45.0,
-    "crack_transverse": 45.0,
-    "crack_alligator": 45.0,
-    "house": 130.0,
-    "tree": 110.0,
-    "person": 80.0,
+    "crack_longitudinal": 40.0,
+    "crack_transverse": 40.0,
+    "crack_alligator": 40.0,
+    "house": 115.0,
+    "tree": 85.0,
+    "person": 60.0,
 }
-FARTHEST_ELSE_M = 70.0
+FARTHEST_ELSE_M = 60.0
 CAR_END_M = 0.02
 """The end of a car is drawn in front of its side by so much."""
 

@@ -12,8 +12,8 @@ from device.street.sheet import Bytes
 
 NEAR_M = 0.3
 """What is nearer to the lens, along its axis, is cut off."""
-SMALLEST_PX = 1.0
-MOST_BYTES = 120_000_000
+SMALLEST_PX = 2.0
+MOST_BYTES = 90_000_000
 """Of coarser copies kept."""
 STEPS = (1, 2, 4, 8, 16, 32)
 
