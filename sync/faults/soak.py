@@ -92,7 +92,8 @@ def _judge(name: str, looks: Sequence[Look], tally: Tally) -> None:
     before, after = (statistics.median(look.rss_mib for look in part) for part in (early, late))
     tally.check(after - before <= max(GROWS_MIB, GROWS_SHARE * before), f"{name} grew from {before:.0f} to {after:.0f} MiB")
     for what in ("threads", "files"):
-        first, last = (max(getattr(look, what) for look in part) for part in (early, late))
+        # The least of each quarter: what leaks stays open, a photo in the hand does not.
+        first, last = (min(getattr(look, what) for look in part) for part in (early, late))
         tally.check(last <= first, f"{name} has {last} {what} where it had {first}")
     tally.measured[name] = f"{before:.0f} to {after:.0f} MiB, {late[-1].threads} threads, {late[-1].files} files"
 

@@ -261,7 +261,7 @@ def test_an_event_too_large_for_the_broker_is_set_aside_and_the_others_arrive(ca
     clock = Clock()
     publisher = Publisher(db, car.unit, car.backend, partial(knock, car.settings, car.backend, db), clock=clock)
     with town.open():
-        for _ in range(400):
+        for _ in range(4000):
             if publisher.step(0.1) in (Step.LOST, Step.RESTED):
                 clock.s += 121  # past every rest
             if not car.waiting():
