@@ -23,7 +23,7 @@ LOST_S = 2.5
 """Fixes farther apart than this are a loss: one missing fix of a 1 Hz receiver is not, two are."""
 
 FILL_SHARE = 0.04
-CORNER_SHARE = 0.5
+CORNER_SHARE = 0.6
 STOP_SHARE = 0.33
 SHAPE = 1.25
 """How far a filled place is off in the middle of a loss, as a radius that holds 95 %: by a share of the road to the nearer fix,
@@ -130,7 +130,7 @@ class Stretch:
         fastest_mps = max(self.start.speed_mps, self.end.speed_mps)
         most_m = min(self.length_m, fastest_mps * (boot_s - self.start.fix.boot_s))
         least_m = max(0.0, self.length_m - fastest_mps * (self.end.fix.boot_s - boot_s))
-        return self._uneven_m(boot_s) + STOP_SHARE * max(0.0, most_m - least_m)
+        return math.hypot(self._uneven_m(boot_s), STOP_SHARE * max(0.0, most_m - least_m))
 
     def _uneven_m(self, boot_s: float) -> float:
         """The same for a car that did not stop: its speed was uneven, and it drove around corners, if the courses tell of such.
