@@ -192,8 +192,10 @@ def _feed(chooser: Chooser, arrived: list[Fix | Exposure]) -> float:
 def in_words(result: Mapping[str, Any]) -> str:
     """The result as a table, the worst case and the goals that are missed."""
     lines = [
-        f"{result['seeds']} drives of {result['seconds']:g} s each, {TUNNEL_TIMES} times as many of tunnels; "
-        "gaps between photos, in true metres of road",
+        (
+            f"{result['seeds']} drives of {result['seconds']:g} s each, {TUNNEL_TIMES} times as many of tunnels; "
+            "gaps between photos, in true metres of road"
+        ),
         (
             f"{'case':<28}{'within':>8}{'worst':>8}{'mean':>7}{'longest':>9}{'stand/min':>10}{'filled':>8}"
             f"{'naive: within':>16}{'mean':>7}   goals"
