@@ -123,6 +123,10 @@ class Town:
         papers = ("--ca", self.broker.authority.ca, "--cert", self._paper.cert, "--key", self._paper.key)
         return ronde("receive", "--broker", self.broker.url, "--db", f"sqlite:///{self.file}", *papers)
 
+    def receives(self) -> bool:
+        """Whether the receiver runs."""
+        return self._child is not None and self._child.alive()
+
     def kill_receiver(self) -> bool:
         """SIGKILL to the receiver; whether it was alive."""
         return self._child is not None and self._child.kill()
