@@ -22,7 +22,7 @@ MOVES_ABOVE_MPS = 0.7
 LOST_S = 2.5
 """Fixes farther apart than this are a loss: one missing fix of a 1 Hz receiver is not, two are."""
 
-FILL_SHARE = 0.04
+FILL_SHARE = 0.03
 CORNER_SHARE = 0.6
 STOP_SHARE = 0.33
 SHAPE = 1.25
