@@ -34,9 +34,9 @@ ROWS = 1_000_000
 FEW = 1_000
 """The same in the first."""
 INSERTS = 2_000
-DRAINED = 3_000
+DRAINED = 20_000
 """Events whose way is timed; some before them are not, while everything warms up."""
-WARM = 500
+WARM = 2_000
 BATCH = 2_000
 """Rows put in one transaction where only their number matters."""
 DRAWN_S = 20.0
