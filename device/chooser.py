@@ -19,7 +19,7 @@ from device.departure import Departure, Watch, departure
 from device.fix import Fix
 from device.frame import Exposure, Place
 from device.odometer import Knot, Odometer, Stretch
-from device.pause import Still, paused
+from device.pause import Witness, paused
 from device.ring import Ring
 from device.trigger import Miss, Trigger
 
@@ -53,9 +53,7 @@ class Chooser:
         self._odometer = Odometer()
         self._outlook = Outlook(spacing_m)
         self._watch = Watch()
-        self._tried_s: float | None = None
-        self._trying_s: Still = (0.0, 0.0)
-        self._stills: list[Still] = []
+        self._witness = Witness()
         self._road: deque[Stretch] = deque()
         self._kept_ahead: deque[tuple[float, int]] = deque()
         self._surplus: deque[int] = deque()
@@ -78,13 +76,12 @@ class Chooser:
         """The next accepted fix, newer than the last; the stretch of road that leads to it, None for the first one."""
         self._outlook.fixed()
         watch, self._watch = self._watch, Watch()
+        stills = self._witness.told()
         stretch = self._depart(fix, watch) if self._odometer.knot is None else self._odometer.advance(fix)
         if stretch is None:
             return None
         if stretch.lost and not isinstance(stretch, Departure):
-            stretch = paused(stretch, tuple(self._stills))
-        self._stills.clear()
-        self._tried_s = None
+            stretch = paused(stretch, stills)
         if stretch.standing:
             self.standing_s += stretch.seconds
         self._road.append(stretch)
@@ -168,20 +165,14 @@ class Chooser:
     def _ahead(self, exposure: Exposure, place: Place | None, *, moving: bool) -> Ahead:
         self.ring.drop_until(exposure.shutter_boot_s)
         ahead = Ahead(next(self._numbers), exposure, place, moving)
-        knot = self._odometer.knot
-        self._trying_s = (self._tried_s or (knot.fix.boot_s if knot else exposure.shutter_boot_s), exposure.shutter_boot_s)
-        self._tried_s = exposure.shutter_boot_s
+        self._witness.tries(exposure.shutter_boot_s, self.fix.boot_s if self.fix else exposure.shutter_boot_s)
         self._kept_ahead.append((exposure.shutter_boot_s, ahead.number))
         return ahead
 
     def was_still(self, number: int) -> None:
         """The picture of the exposure under this number had not moved: it is not kept."""
-        if self._watch.tried_s == self._tried_s:
-            self._watch.was_still()
-        from_s, to_s = self._trying_s
-        if self._stills and self._stills[-1][1] == from_s:
-            from_s = self._stills.pop()[0]
-        self._stills.append((from_s, to_s))
+        self._watch.was_still()
+        self._witness.was_still()
         self.forget_ahead(number)
 
     def forget_ahead(self, number: int) -> None:

@@ -15,6 +15,7 @@ from device.earth import along, offset
 from device.fix import Fix
 from device.frame import Exposure
 from device.odometer import Knot, Stretch, stands
+from device.pause import DRIVES_MPS
 from device.ring import Ring
 
 STEP_S = 0.25
@@ -24,9 +25,6 @@ LONGEST_S = 120.0
 """Of driving that is kept. Beyond it nobody could say where it was."""
 
 MOST = round(LONGEST_S / STEP_S)
-
-DRIVES_MPS = 8.0
-"""The speed of a car that moves in a town, where the first fix does not tell of a faster one."""
 
 UNSURE_SHARE = 0.7
 """Of the way to the first fix: a radius. 0.5 holds 95 % of what is guessed so on simulated roads, which have no corners."""
@@ -53,8 +51,9 @@ class Watch:
         return due
 
     def was_still(self) -> None:
-        """The picture of the exposure that was just tried had not moved."""
-        self._kept -= 1
+        """The picture of the exposure that was just tried had not moved; one that was chosen elsewhere does not count here."""
+        if self.tried_s is not None:
+            self._kept -= 1
 
 
 @dataclass(frozen=True, slots=True)

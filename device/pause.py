@@ -16,7 +16,7 @@ PULLS_MPS2 = 1.7
 """How a car in traffic brakes and pulls away."""
 
 DRIVES_MPS = 8.0
-"""Between two stops, where neither fix tells of a faster car."""
+"""The speed of a car that moves in a town, where no fix tells of a faster one."""
 
 KNOWN_SHARE = 0.4
 """Of what a place in a loss is unsure of, where the picture shows the stop. Fitted with `ronde bench spacing`, other seeds."""
@@ -26,6 +26,34 @@ LEAST_MOVING_S = 0.5
 
 Still = tuple[float, float]
 """From when to when the picture did not move, on the boot clock."""
+
+
+class Witness:
+    """Collects what the picture says in a loss of fix: of each exposure that is tried, whether it had moved since the last."""
+
+    def __init__(self) -> None:
+        self._tried_s: float | None = None
+        self._trying: Still = (0.0, 0.0)
+        self._stills: list[Still] = []
+
+    def tries(self, shutter_boot_s: float, since_s: float) -> None:
+        """This exposure is tried; `since_s` is when the car was last seen, for the first one of a loss."""
+        self._trying = (since_s if self._tried_s is None else self._tried_s, shutter_boot_s)
+        self._tried_s = shutter_boot_s
+
+    def was_still(self) -> None:
+        """The exposure that was just tried had not moved; stills that follow one another are one."""
+        from_s, to_s = self._trying
+        if self._stills and self._stills[-1][1] == from_s:
+            from_s = self._stills.pop()[0]
+        self._stills.append((from_s, to_s))
+
+    def told(self) -> tuple[Still, ...]:
+        """All stills since the last fix; a fix ends the loss, so they are forgotten."""
+        stills = tuple(self._stills)
+        self._stills.clear()
+        self._tried_s = None
+        return stills
 
 
 @dataclass(frozen=True, slots=True)
