@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-import os
 from pathlib import Path
 
 from PIL import Image
 
 from inference.anonymise import AnonymousFrame
+from provisioning.durable import sync_folder, write_durably
 
 JPEG_QUALITY = 85
 
@@ -25,15 +25,9 @@ def write_photo(file: Path, frame: AnonymousFrame) -> str:
         PhotoNotWritten: the disk did not take it.
     """
     jpeg = encode_jpeg(frame)
-    partial = file.with_name(file.name + ".part")
     try:
         _make_folder(file.parent)
-        with partial.open("wb") as out:
-            out.write(jpeg)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(file)
-        _sync_folder(file.parent)
+        write_durably(file, jpeg)
     except OSError as error:
         raise PhotoNotWritten(f"{file}: cannot be written: {error.strerror or error}") from error
     return hashlib.sha256(jpeg).hexdigest()
@@ -51,12 +45,4 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(folder.parent)
