@@ -10,14 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from device.earth import offset
-
-Floats = npt.NDArray[np.float64]
-
-STEP_S = 0.01
-"""The truth is tabulated so finely; at 3 m/s2 the error between two entries is 0.04 mm."""
+from device.speeds import STEP_S, Floats, Speeds, odometers_of, summed, value_at
 
 SMOOTH_S = 1.0
 """Accelerations begin and end over this time: a car does not jerk."""
@@ -33,11 +28,9 @@ TUNNEL_M, TUNNEL_EVERY_M, TUNNEL_FROM_M = 300.0, 1_000.0, 500.0
 UNSTEADY = 0.05
 """Two waves of this share of the speed: steady to 10 %, as on an open road."""
 
-STANDS_BELOW_MPS = 0.01
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class Truth(Speeds):
     """A drive as it was. Time is in seconds since its start; arrays hold one entry each `STEP_S`.
 
     `tunnels_m` are stretches of the odometer, from and to, in which no receiver sees the sky.
@@ -50,33 +43,15 @@ class Truth:
     _norths_m: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        odometers_m = _summed((self.speeds_mps[1:] + self.speeds_mps[:-1]) / 2.0 * STEP_S)
+        odometers_m = odometers_of(self.speeds_mps)
         middles_m = (odometers_m[1:] + odometers_m[:-1]) / 2.0
         courses, driven_m = np.radians(course_deg(middles_m)), np.diff(odometers_m)
         for name, values in (
             ("odometers_m", odometers_m),
-            ("_easts_m", _summed(driven_m * np.sin(courses))),
-            ("_norths_m", _summed(driven_m * np.cos(courses))),
+            ("_easts_m", summed(driven_m * np.sin(courses))),
+            ("_norths_m", summed(driven_m * np.cos(courses))),
         ):
             object.__setattr__(self, name, values)
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return (len(self.speeds_mps) - 1) * STEP_S
-
-    @property
-    def standing_s(self) -> float:
-        """How long it stands still in all."""
-        return float(np.count_nonzero(self.speeds_mps < STANDS_BELOW_MPS)) * STEP_S
-
-    def odometer_m(self, at_s: float) -> float:
-        """Metres driven."""
-        return self._at(self.odometers_m, at_s)
-
-    def speed_mps(self, at_s: float) -> float:
-        """Speed along the road."""
-        return self._at(self.speeds_mps, at_s)
 
     def course_deg(self, at_s: float) -> float:
         """Direction of the road here."""
@@ -84,19 +59,12 @@ class Truth:
 
     def place_deg(self, at_s: float, east_m: float = 0.0, north_m: float = 0.0) -> tuple[float, float]:
         """Latitude and longitude, or those of a point so far from the car."""
-        return offset(*HERE_DEG, self._at(self._easts_m, at_s) + east_m, self._at(self._norths_m, at_s) + north_m)
+        return offset(*HERE_DEG, value_at(self._easts_m, at_s) + east_m, value_at(self._norths_m, at_s) + north_m)
 
     def in_tunnel(self, at_s: float) -> bool:
         """Whether the car is in a tunnel."""
         odometer_m = self.odometer_m(at_s)
         return any(from_m <= odometer_m <= to_m for from_m, to_m in self.tunnels_m)
-
-    def _at(self, values: Floats, at_s: float) -> float:
-        # np.interp looks at the whole table; neighbours in an even table are found by their number.
-        number = min(max(at_s / STEP_S, 0.0), len(values) - 1.000001)
-        index = int(number)
-        share = number - index
-        return float(values[index] * (1.0 - share) + values[index + 1] * share)
 
 
 def course_deg(odometers_m: Floats) -> Floats:
@@ -201,14 +169,10 @@ def _smooth(legs: list[tuple[float, float]], seconds: float) -> Floats:
     width = round(SMOOTH_S / STEP_S) | 1
     speeds = np.interp(times_s, *np.array(legs).T)
     padded = np.pad(speeds, width // 2, mode="edge")
-    summed = _summed(padded)
+    sums = summed(padded)
     # What rounding leaves of a standstill is one.
-    return np.where(np.abs(means := (summed[width:] - summed[:-width]) / width) < 1e-9, 0.0, means)
+    return np.where(np.abs(means := (sums[width:] - sums[:-width]) / width) < 1e-9, 0.0, means)
 
 
 def _entries(seconds: float) -> int:
     return round(seconds / STEP_S) + 1
-
-
-def _summed(values: Floats) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(values)])

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from device.simulated import STEP_S
+from device.speeds import STEP_S
 from device.street.coco import write_set
 from device.street.drive import TownDrive, drive_town
 from device.street.furnish import make_scene

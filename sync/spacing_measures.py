@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 from device.earth import distance_m
-from device.simulated import STANDS_BELOW_MPS, Truth
+from device.simulated import Truth
 from device.simulated_round import Photo, Round
 from device.spacing import TOLERANCE_M
+from device.speeds import STANDS_BELOW_MPS
 
 STEP_SLACK_M = 0.3
 """Beyond half the road between two frames, which nothing can be better than."""

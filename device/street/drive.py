@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from device.simulated import STEP_S
+from device.speeds import STEP_S, Speeds, odometers_of
 from device.street.geometry import Floats, Pose
 from device.street.scene import Light, Scene
 
@@ -19,12 +19,11 @@ ASIDE_MPS2, SPEED_UP_MPS2, BRAKE_MPS2, HARDEST_MPS2 = 1.9, 1.4, 1.6, 3.0
 """Across in corners, ahead, and backwards: in comfort, and what is asked of the brakes before a light that has just turned."""
 GRID_M = 0.5
 CREEP_MPS = 0.6
-STANDS_BELOW_MPS = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TownDrive:
-    """A drive as it was, in seconds since its start; `speeds_mps` holds one entry each `device.simulated.STEP_S`.
+class TownDrive(Speeds):
+    """A drive as it was, in seconds since its start; `speeds_mps` holds one entry each `device.speeds.STEP_S`.
 
     `from_m` is where on the line it starts. `round` is the round it belongs to.
     """
@@ -36,26 +35,7 @@ class TownDrive:
     odometers_m: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        driven_m = np.cumsum((self.speeds_mps[1:] + self.speeds_mps[:-1]) / 2.0 * STEP_S)
-        object.__setattr__(self, "odometers_m", np.concatenate([[0.0], driven_m]))
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return (len(self.speeds_mps) - 1) * STEP_S
-
-    @property
-    def standing_s(self) -> float:
-        """How long it stands still in all."""
-        return float(np.count_nonzero(self.speeds_mps < STANDS_BELOW_MPS)) * STEP_S
-
-    def odometer_m(self, at_s: float) -> float:
-        """Metres driven."""
-        return self._at(self.odometers_m, at_s)
-
-    def speed_mps(self, at_s: float) -> float:
-        """Speed along the road."""
-        return self._at(self.speeds_mps, at_s)
+        object.__setattr__(self, "odometers_m", odometers_of(self.speeds_mps))
 
     def along_m(self, at_s: float) -> float:
         """Where on the line."""
@@ -77,12 +57,6 @@ class TownDrive:
     def in_tunnel(self, at_s: float) -> bool:
         """Whether the car is in a tunnel."""
         return self.scene.in_tunnel(self.along_m(at_s))
-
-    def _at(self, values: Floats, at_s: float) -> float:
-        number = min(max(at_s / STEP_S, 0.0), len(values) - 1.000001)
-        index = int(number)
-        share = number - index
-        return float(values[index] * (1.0 - share) + values[index + 1] * share)
 
 
 def drive_town(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from device.simulated import STEP_S
 from device.simulated_senses import Receiver, reports
+from device.speeds import STEP_S
 from device.street.drive import ASIDE_MPS2, CRUISE_MPS, HARDEST_MPS2, SPEED_UP_MPS2, drive_loop, drive_town
 from device.street.furnish import make_scene
 
