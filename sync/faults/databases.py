@@ -20,7 +20,7 @@ def run(plan: Plan, tally: Tally) -> None:
         for case in damages.cases:
             kinds.setdefault(case.kind, []).append(case.ratio)
         tally.measured["set aside"] = tally.measured.get("set aside", 0) + sum(case.aside for case in damages.cases)
-    tally.measured |= {f"salvaged of {kind}": f"{sum(ratios) / len(ratios):.0%}" for kind, ratios in kinds.items()}
+    tally.measured |= {f"salvaged, {kind}": f"{sum(ratios) / len(ratios):.0%}" for kind, ratios in kinds.items()}
 
 
 ROW = Row("databases", "flips, truncations, a lost log, foreign and newer ones, a folder", short=26, full=260, needs=(), run=run)

@@ -1,9 +1,14 @@
 """`ronde bench faults`: the rows, one after the other, each in a place of its own."""
 
+import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -68,6 +73,8 @@ def bench_faults(only: Sequence[str], load: Load, seed: int, say: Callable[[str]
     unknown = [name for name in only if name not in known]
     if unknown:
         raise FaultsRefused(f"there is no row {unknown[0]}; there are {', '.join(known)}")
+    begun_at = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    of = {"software": version("ronde"), "commit": commit(), "begun_at": begun_at, "load": load, "seed": seed}
     # What ends by SIGTERM shall clean up as after ctrl-C.
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -79,7 +86,7 @@ def bench_faults(only: Sequence[str], load: Load, seed: int, say: Callable[[str]
     finally:
         signal.signal(signal.SIGTERM, before)
     failed = any(result.verdict == "failed" for result in results)
-    return {"load": load, "seed": seed, "failed": failed, "rows": [result.as_json() for result in results]}
+    return {**of, "failed": failed, "rows": [result.as_json() for result in results]}
 
 
 in_words = table.in_words
@@ -97,6 +104,19 @@ def run_row(row: Row, load: int, seed: int, *, full: bool = False) -> Result:
         except WORLD as error:
             tally.wrong.append(f"{error}; last said: {place.last_words()}")
     return result_of(row, load, tally, time.monotonic() - begun_s)
+
+
+def commit() -> str | None:
+    """The commit of the very code that runs, with a `+` where the files differ from it; None where it is not a git tree."""
+    tree = Path(__file__).parents[2]
+    if not (tree / ".git").exists() or shutil.which("git") is None:
+        return None
+    head = _git(tree, "rev-parse", "--short", "HEAD")
+    return head + ("+" if _git(tree, "status", "--porcelain", "--untracked-files=no") else "") if head else None
+
+
+def _git(tree: Path, *words: str) -> str:
+    return subprocess.run(("git", "-C", str(tree), *words), capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _interrupt(*_: object) -> None:

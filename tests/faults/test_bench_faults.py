@@ -91,6 +91,8 @@ def test_json_is_one_object_and_the_lines_go_to_stderr(rows, capsys):
     out, err = capsys.readouterr()
     told = json.loads(out)
     assert (told["seed"], told["load"], told["failed"]) == (7, "full", False)
+    assert told["commit"] is None or re.fullmatch(r"[0-9a-f]{7,}\+?", told["commit"])
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["begun_at"])
     assert told["rows"][0]["injected"] == 2
     assert "well" in err
 
