@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from device.refusal import Reason
+
 SpeedSource = Literal["doppler", "positions"]
 
 
@@ -42,7 +44,7 @@ class FixSource(Protocol):
         """How many reports were no fix, by reason code."""
         ...
 
-    def troubles(self, now_boot_s: float) -> Sequence[str]:
+    def troubles(self, now_boot_s: float) -> Sequence[Reason]:
         """Reason codes of what keeps reports from being fixes now, the commonest first."""
         ...
 

@@ -4,21 +4,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any
 
 from sqlite_utils import Database
 
 from provisioning.log import events
 from sync.database import transaction
 from sync.event import iso
+from sync.reasons import OfCapture, OfReceiver, State
 
 EVERY_S = 5.0
 """How often it is written where nothing changes: often enough for a page, seldom enough for a card."""
 
 FIX_STALE_S = 2.0
 """Without a fix for this long no frame is called good, and the state says so."""
-
-State = Literal["recording", "waiting", "fault"]
 
 log = events("capture")
 
@@ -28,19 +27,19 @@ class Condition:
     """State and reason codes, as health gives them, and counters."""
 
     state: State
-    reasons: tuple[str, ...]
+    reasons: tuple[OfCapture | OfReceiver, ...]
     counters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def state_of(
-    *, camera_stalled: bool, gpsd_lost: bool, fix_age_s: float | None, troubles: Sequence[str]
-) -> tuple[State, tuple[str, ...]]:
+    *, camera_stalled: bool, gpsd_lost: bool, fix_age_s: float | None, troubles: Sequence[OfReceiver]
+) -> tuple[State, tuple[OfCapture | OfReceiver, ...]]:
     """What the unit does, and why it does nothing better.
 
     `troubles` are the reasons for which reports of the receiver are refused now (device/refusal.py): they follow the state that
     they explain, and stand alone where fixes come all the same.
     """
-    reasons = ["camera_stalled"] if camera_stalled else []
+    reasons: list[OfCapture] = ["camera_stalled"] if camera_stalled else []
     if gpsd_lost:
         reasons.append("gpsd_lost")
     elif fix_age_s is None or fix_age_s > FIX_STALE_S:
@@ -55,7 +54,7 @@ class Teller:
     def __init__(self, db: Database, boot: str) -> None:
         self._db = db
         self._boot = boot
-        self._told: tuple[str, tuple[str, ...]] | None = None
+        self._told: tuple[State, tuple[OfCapture | OfReceiver, ...]] | None = None
         self._told_s = 0.0
 
     def tell(self, condition: Condition, now_boot_s: float) -> None:

@@ -8,7 +8,7 @@ from device.fix import Fix, FixSource, GpsLost
 from provisioning.log import events
 
 WAIT_S = 1.0
-"""How long one read waits; so long a stop may take."""
+"""How long one read waits; so long a close may take."""
 
 LONGEST_S = 10.0
 """Longest wait between two attempts to reach gpsd: it is on this machine."""
@@ -17,20 +17,26 @@ log = events("fixes")
 
 
 class FixReader:
-    """Reads fixes in a thread of its own and puts them into a queue; goes on for ever through losses of gpsd."""
+    """Reads fixes in a thread of its own and puts them into a queue; goes on through losses of gpsd until it is closed."""
 
-    def __init__(self, source: FixSource, stop: threading.Event) -> None:
+    def __init__(self, source: FixSource) -> None:
         self.fixes: queue.SimpleQueue[Fix] = queue.SimpleQueue()
         self.lost: str | None = None
         self._error: BaseException | None = None
         self._source = source
-        self._stop = stop
+        self._stop = threading.Event()
         self._backoff = Backoff(longest_s=LONGEST_S)
         self._thread = threading.Thread(target=self._run, name="fixes", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading; waits for the read that is going on, up to `WAIT_S`."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def check(self) -> None:
         """Raise what ended the thread, if something did: a bug, which must end the process too."""

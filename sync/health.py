@@ -1,11 +1,11 @@
-"""How the unit is, once a minute: made from what the capture tells in `condition`, and from what sync sees itself."""
+"""How the unit is, once a minute: made from what capture and sync tell in `condition`, and from what is counted."""
 
 import json
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlite_utils import Database
 
@@ -14,12 +14,13 @@ from provisioning.settings import Backend, Unit
 from sync.database import next_number, transaction
 from sync.event import Event, event_id, health_data
 from sync.outbox import Outbox
+from sync.reasons import State
 
 CAPTURE_SILENT_S = 30.0
 """A condition older than this is not believed: the capture is not running."""
 
 THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
-STATES: Final = ("recording", "paused", "waiting", "fault")
+STATES: Final = get_args(State)
 BYTES_KEY: Final = "bytes/"
 
 
@@ -51,7 +52,7 @@ def _data(db: Database, state: Path, thermal: Path, *, boot: str, boot_s: float,
         boot=boot,
         uptime_s=boot_s,
         state=told["state"],
-        reasons=told["reasons"],
+        reasons=list(dict.fromkeys((*told["reasons"], *_alarms(db, boot)))),
         time_source=counters.get("time_source", "unset"),
         fix_age_s=counters.get("fix_age_s"),
         frames=counters.get("frames", 0),
@@ -75,6 +76,13 @@ def _condition(db: Database, boot: str, boot_s: float) -> dict[str, Any]:
     if boot_s - row[1] > CAPTURE_SILENT_S:
         return {"state": "fault", "reasons": ["capture_silent"], "counters": counters}
     return {"state": row[2] if row[2] in STATES else "fault", "reasons": json.loads(row[3]), "counters": counters}
+
+
+def _alarms(db: Database, boot: str) -> list[str]:
+    """What sync has told in this boot: it says at each turn what is wrong with disk, database and link (sync/tending.py)."""
+    row = db.conn.execute("SELECT reasons FROM condition WHERE name = 'sync' AND boot = ?", [boot]).fetchone()
+    alarms: list[str] = json.loads(row[0]) if row else []
+    return alarms
 
 
 def _age_s(made_at: str, at: datetime) -> float:

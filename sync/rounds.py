@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlite_utils import Database
 
 from sync.aside import unsalvaged_files
 from sync.database import transaction
+from sync.failure import disk_failure
 from sync.round_store import Recipients, RoundStore
 from sync.rows import PLACE_COLUMNS, place_of
 
@@ -29,14 +31,28 @@ def only_one(state: Path, work: Literal["capture", "sync"]) -> Iterator[None]:
 
     Raises:
         AlreadyRunning: another process holds it.
+        DatabaseFailed: the disk does not let the folder or the file be made.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / f"{work}.lock").open("w") as lock:
+    lock = _open_lock(state / f"{work}.lock")
+    try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AlreadyRunning(f"{state} is in use by another ronde {work}") from None
         yield
+    finally:
+        os.close(lock)
+
+
+def _open_lock(file: Path) -> int:
+    """A file to lock. One that is there is opened for reading: a read-only disk must not hide that another process has it."""
+    try:
+        if file.exists():
+            return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise disk_failure(f"{file} cannot be opened", error) from error
 
 
 def next_round_id(db: Database, boot: str) -> str:
@@ -82,11 +98,17 @@ def sweep(db: Database, state: Path) -> int:
     """Remove photos that have no row, and photos half written: what a power cut left. Returns how many.
 
     None while a database that was set aside is not salvaged yet: their rows may still be in it.
+
+    Raises:
+        DatabaseFailed: the disk does not let them go.
     """
     if unsalvaged_files(state / "ronde.db"):
         return 0
     known = {file for (file,) in db.conn.execute("SELECT file FROM frame")}
     stray = [file for file in (state / "frames").rglob("*") if file.is_file() and str(file.relative_to(state)) not in known]
-    for file in stray:
-        file.unlink()
+    try:
+        for file in stray:
+            file.unlink()
+    except OSError as error:
+        raise disk_failure(f"{error.filename} cannot be removed", error) from error
     return len(stray)

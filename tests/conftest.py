@@ -37,6 +37,22 @@ def ronde_data() -> Path:
 
 
 @pytest.fixture
+def own_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 30 MB with a file system of its own."""
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        pytest.skip("a disk of its own needs root and mkfs.ext4")
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    with image.open("wb") as out:
+        out.truncate(30 * 1024 * 1024)
+    folder.mkdir()
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
+    if subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=False, capture_output=True).returncode:
+        pytest.skip("no loop mount here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
 def free_ports() -> Callable[[], int]:
     """Gives a free TCP port of 127.0.0.1 at each call."""
 

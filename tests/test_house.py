@@ -13,6 +13,7 @@ import pytest
 
 from provisioning import settings as configured
 from provisioning.settings import Settings, settings_of
+from sync import reasons
 from sync.arguments import build_parser
 from sync.checks import PACKAGES, check_packages
 
@@ -78,6 +79,18 @@ def test_each_command_says_what_it_does_reads_and_writes_and_how_it_ends(name):
 
 def test_no_command_is_documented_that_does_not_exist():
     assert set(re.findall(r"^## ronde (\w+)$", text_of("docs/commands.md"), flags=re.MULTILINE)) == set(commands())
+
+
+def codes(kind):
+    """The strings of a Literal, and of Literals in it."""
+    return {code for each in typing.get_args(kind) for code in ([each] if isinstance(each, str) else codes(each))}
+
+
+def test_each_state_and_reason_of_health_is_documented_and_no_other():
+    told = set(re.findall(r"^\| `(\w+)` \| [^|\n]+ \|(?: [^|\n]+ \|)?$", text_of("docs/reasons.md"), flags=re.MULTILINE))
+    receiver = set(re.findall(r"^\| `(\w+)` \|", text_of("docs/receiver.md"), flags=re.MULTILINE))
+    assert told == codes(reasons.State) | codes(reasons.Reason) - codes(reasons.OfReceiver)
+    assert receiver >= codes(reasons.OfReceiver)
 
 
 TABLES = {

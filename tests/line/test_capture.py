@@ -26,9 +26,9 @@ from inference.manifest import locate
 from inference.tflite import TfliteModel
 from provisioning.settings import Backend, Camera, Models, Settings, Unit
 from sync.aside import SALVAGED, next_aside
-from sync.capture import CAMERA_TRIES, Capture, Outcome, Outside
 from sync.database import open_database, transaction
 from sync.line import Step
+from sync.live_round import CAMERA_TRIES, LiveRound, Outcome, Outside
 from sync.round_store import Recipients
 from sync.rounds import AlreadyRunning, close_rounds, next_round_id, only_one, sweep
 
@@ -203,7 +203,7 @@ def unit(tmp_path):
     db = open_database(tmp_path / "ronde.db")
     stop = threading.Event()
     source, camera = Source(), FakeCamera()
-    capture = Capture(settings, Outside(source, camera, Look(None, None), {}, ""), db, stop)
+    capture = LiveRound(settings, Outside(source, camera, Look(None, None), {}, ""), db, stop)
     capture._begin()
     yield capture, source, camera, stop
     stop.set()
@@ -462,7 +462,7 @@ def seeing(tmp_path, privacy_model):
     settings = Settings(Unit("cannes", "car-07", tmp_path), camera=Camera(width=400, height=300))
     db = open_database(tmp_path / "ronde.db")
     stop = threading.Event()
-    capture = Capture(settings, Outside(Source(), FakeCamera(), Look(None, privacy_model), {}, ""), db, stop)
+    capture = LiveRound(settings, Outside(Source(), FakeCamera(), Look(None, privacy_model), {}, ""), db, stop)
     capture._begin()
     yield capture
     stop.set()

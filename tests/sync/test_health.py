@@ -24,10 +24,10 @@ def db(unit):
     opened.close()
 
 
-def told(db, *, state="recording", reasons=(), counters=None, at_s=100.0, boot=BOOT):
+def told(db, *, name="capture", state="recording", reasons=(), counters=None, at_s=100.0, boot=BOOT):
     db.conn.execute(
-        "INSERT OR REPLACE INTO condition (name, boot, at_boot_s, state, reasons, counters) VALUES ('capture', ?, ?, ?, ?, ?)",
-        [boot, at_s, state, json.dumps(reasons), json.dumps(counters or {})],
+        "INSERT OR REPLACE INTO condition (name, boot, at_boot_s, state, reasons, counters) VALUES (?, ?, ?, ?, ?, ?)",
+        [name, boot, at_s, state, json.dumps(reasons), json.dumps(counters or {})],
     )
 
 
@@ -56,6 +56,15 @@ def test_a_capture_that_tells_nothing_is_a_fault(db, unit, validate):
     told(db)
     assert health(db, unit, validate, 131.0)["reasons"] == ["capture_silent"]
     assert health(db, unit, validate, 129.0)["reasons"] == []
+
+
+def test_what_sync_finds_wrong_is_told_beside_the_reasons_of_the_capture(db, unit, validate):
+    told(db, state="waiting", reasons=["no_fix"])
+    told(db, name="sync", state="fault", reasons=["disk_low", "broker_unreachable"])
+    data = health(db, unit, validate)
+    assert (data["state"], data["reasons"]) == ("waiting", ["no_fix", "disk_low", "broker_unreachable"])
+    told(db, name="sync", state="fault", reasons=["disk_low"], boot="f" * 32)
+    assert health(db, unit, validate)["reasons"] == ["no_fix"]
 
 
 def test_the_outbox_and_the_bytes_are_counted(db, unit, validate, finding_event):
