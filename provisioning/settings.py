@@ -4,6 +4,7 @@ Everything but `[unit] fleet` and `name` has a default. An unknown key, a wrong 
 their place. The contract is docs/configuration.md.
 """
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -74,7 +75,7 @@ class Gps:
 class Camera:
     """The camera and where it looks from: `height_m` above the road, `pitch_deg` down, `yaw_deg` right, `hfov_deg` across.
 
-    `device` is read by v4l2, `drive` (the folder of a recorded drive) by recorded.
+    `k1` is the lens' radial distortion: a ray at r focal lengths from the axis falls at r (1 + k1 r^2). `device` is read by v4l2, `drive` (the folder of a recorded drive) by recorded.
     """
 
     kind: CameraKind = "picamera2"
@@ -85,6 +86,7 @@ class Camera:
     pitch_deg: float = 6.0
     yaw_deg: float = 0.0
     hfov_deg: float = 63.0
+    k1: float = 0.0
     device: str = "/dev/video0"
     drive: Path | None = None
 
@@ -219,9 +221,12 @@ def camera_of_table(table: Table) -> Camera:
         pitch_deg=table.number("pitch_deg", default.pitch_deg, -30.0, 60.0),
         yaw_deg=table.number("yaw_deg", default.yaw_deg, -90.0, 90.0),
         hfov_deg=table.number("hfov_deg", default.hfov_deg, 20.0, 150.0),
+        k1=table.number("k1", default.k1, -0.5, 0.5),
         device=table.text("device", default.device),
         drive=table.path("drive", None),
     )
+    if 1.0 + 3.0 * camera.k1 * math.tan(math.radians(camera.hfov_deg) / 2.0) ** 2 <= 0.0:
+        raise table.refused("k1", f"is {camera.k1:g}; with hfov_deg = {camera.hfov_deg:g} the picture would fold over itself")
     if kind == "recorded" and camera.drive is None:
         raise table.refused("drive", 'is missing: the folder of a recorded drive, wanted by kind = "recorded"')
     table.done()
