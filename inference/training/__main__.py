@@ -17,7 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         ship(Order(chosen.task, chosen.run, chosen.data, chosen.weights, chosen.name, chosen.models))
     else:
-        course = Course(chosen.command, chosen.data, chosen.weights, chosen.out, chosen.minutes, chosen.seed, chosen.threads)
+        course = Course(
+            chosen.command, chosen.data, chosen.weights, chosen.out, chosen.minutes, chosen.seed, chosen.threads, chosen.start
+        )
         fit(course, partial(print, flush=True))
 
 
@@ -33,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         train.add_argument("--minutes", type=float, required=True)
         train.add_argument("--seed", type=int, default=0)
         train.add_argument("--threads", type=int, default=2)
+        train.add_argument("--start", type=Path, help="another run's checkpoint, whose weights are trained on (not NanoDet's)")
     shipping = commands.add_parser("ship", parents=[common], help="convert, quantize, judge and describe a trained network")
     shipping.add_argument("task", choices=list(TASKS))
     shipping.add_argument("--run", type=Path, required=True, help="folder of the run")

@@ -1,28 +1,36 @@
 """Batches of training windows, drawn while the network works on the one before."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from inference.training.covers import COVERS, with_covers
 from inference.training.sets import Floats, Picture, PictureSet, Supervision, decoded, draw_weights, read_split, supervision
+from inference.training.weather import weathered
 from inference.training.windows import MOSAICS, MOSAICS_UNTIL, Window, draw_mosaic, draw_window, mirrored, tinted
 
 Rng = np.random.Generator
 
 AHEAD: Final = 3
+COVERED_ROADS: Final = 0.5  # of the whole windows of roads: so often a drain, a cover or stripes are drawn
 
 
 class Source(NamedTuple):
-    """One set, decoded, with what its pictures supervise and how often each is drawn."""
+    """One set, decoded, with what its pictures supervise and how often each is drawn.
+
+    `numbers` are the labels of the covers that are drawn onto its pictures, none where nothing is drawn.
+    """
 
     plan: PictureSet
     pictures: list[Picture]
     weights: Floats
     supervision: Supervision
+    numbers: Mapping[str, int] = MappingProxyType({})
 
 
 class Example(NamedTuple):
@@ -39,7 +47,8 @@ def read_sources(data: Path, plans: Sequence[PictureSet], labels: Sequence[str])
         truth = read_split(data, plan.name, "train")
         pictures = decoded(truth, labels)
         told = supervision(truth.categories, plan.absent, labels)
-        sources.append(Source(plan, pictures, draw_weights(pictures, len(labels)), told))
+        numbers = {label: number for number, label in enumerate(labels) if label in COVERS} if plan.roads else {}
+        sources.append(Source(plan, pictures, draw_weights(pictures, len(labels)), told, numbers))
     return sources
 
 
@@ -49,15 +58,20 @@ def draw_batch(
     """Draws each set's share of windows of `size` (width, height); `progress` of the training goes from 0 to 1."""
     examples = []
     for source in sources:
-        for number in rng.choice(len(source.pictures), source.plan.per_batch, p=source.weights):
+        count = int(source.plan.per_batch + rng.random())
+        for number in rng.choice(len(source.pictures), count, p=source.weights):
             if progress < MOSAICS_UNTIL and rng.random() < MOSAICS:
                 others = rng.integers(len(source.pictures), size=3)
                 four = [source.pictures[place] for place in (number, *others)]
                 window = draw_mosaic(four, source.plan.zoom, size, full, rng)
             else:
-                window = draw_window(source.pictures[number], source.plan.zoom, size, full, rng)
+                picture = source.pictures[number]
+                if source.numbers and rng.random() < COVERED_ROADS:
+                    picture = with_covers(picture, source.numbers, rng)
+                window = draw_window(picture, source.plan.zoom, size, full, rng)
             window = mirrored(window) if rng.random() < 0.5 else window
-            examples.append(Example(window._replace(pixels=tinted(window.pixels, rng)), source.supervision))
+            pixels = weathered(tinted(window.pixels, rng), rng)
+            examples.append(Example(window._replace(pixels=pixels), source.supervision))
     return examples
 
 

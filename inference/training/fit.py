@@ -22,6 +22,7 @@ from inference.training.weights import HEIGHT, MEAN, STD, WIDTH
 WINDOW: Final = (416, 320)
 HEAD_RATE: Final = 1.5e-3
 TRUNK_RATE: Final = 0.25  # of the head's
+LATER_RATE: Final = 0.6  # of a run that goes on from another's weights
 WEIGHT_DECAY: Final = 0.05
 WARM_UP_STEPS: Final = 100
 LAST_RATE: Final = 0.02  # of the first
@@ -36,7 +37,7 @@ CHECKPOINT: Final = "checkpoint.pt"
 
 
 class Course(NamedTuple):
-    """How long to train, and from where."""
+    """How long to train, and from where: `start` is the checkpoint of another run, whose averaged weights are trained on."""
 
     task: str
     data: Path
@@ -45,6 +46,7 @@ class Course(NamedTuple):
     minutes: float
     seed: int = 0
     threads: int = 2
+    start: Path | None = None
 
 
 class Training:
@@ -57,6 +59,9 @@ class Training:
         self.network = build(course.task, course.weights).to(memory_format=torch.channels_last)
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(not name.startswith(FROZEN[course.task]))
+        self.share = 1.0 if course.start is None else LATER_RATE
+        if course.start is not None:
+            begin(self.network, course.start)
         self.average = copy.deepcopy(self.network).eval()
         self.optimiser = torch.optim.AdamW(_groups(self.network), lr=HEAD_RATE)
         self.grid: Grid = make_grid(*WINDOW)
@@ -71,7 +76,7 @@ class Training:
     def step(self, examples: Sequence[Example]) -> Losses:
         """Learns from one batch."""
         for group in self.optimiser.param_groups:
-            group["lr"] = HEAD_RATE * group["share"] * rate(self.progress, self.steps)
+            group["lr"] = HEAD_RATE * self.share * group["share"] * rate(self.progress, self.steps)
         pixels, truths = _tensors(examples)
         self.network.train()
         with torch.autocast("cpu", torch.bfloat16):
@@ -96,6 +101,7 @@ class Training:
         }
         counts = {"steps": self.steps, "pictures": self.pictures, "seconds": self.seconds}
         told = {"task": self.course.task, "seed": self.course.seed, "threads": self.course.threads}
+        told |= {"start": str(self.course.start) if self.course.start else ""}
         torch.save(state | counts | told, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
 
@@ -155,6 +161,18 @@ def build(task: str, weights: Path) -> Any:
     """Builds the task's network with the weights that it starts from."""
     labels = len(TASKS[task][0])
     return RoadsNetwork(weights, labels) if task == "roads" else PrivacyNetwork(weights, labels)
+
+
+def begin(network: Any, start: Path) -> None:
+    """Takes the averaged weights of another run. Labels that it did not know are new rows at the end, left as they are."""
+    known = torch.load(start, weights_only=True)["average"]
+    with torch.no_grad():
+        for name, now in network.state_dict().items():
+            rows = known[name]
+            if now.ndim and len(rows) < len(now):
+                now[: len(rows)].copy_(rows)
+            else:
+                now.copy_(rows)
 
 
 def trained(task: str, run: Path, weights: Path) -> tuple[Any, dict[str, float]]:

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from device.street.coco import write_set
+from device.street.geometry import Pinhole
 from inference.coco import TrueSet, read_set
 from inference.labels import CRACK, CRACKS
 
@@ -22,8 +24,8 @@ Integers = npt.NDArray[np.int64]
 SIGNS: Final = ("sign_danger", "sign_prohibition", "sign_mandatory", "sign_yield", "sign_stop")
 POSTS: Final = (*SIGNS, "traffic_light")
 SURFACE: Final = (*CRACKS, "pothole", "patch", "manhole", "manhole_open")
-# `drain` is a label of ronde, but no set at hand shows one.
-ROAD_LABELS: Final = (*SURFACE, *POSTS)
+# No set at hand shows a drain: they are drawn (covers.py, and the street). Last, so that a run without it can be gone on with.
+ROAD_LABELS: Final = (*SURFACE, *POSTS, "drain")
 PRIVACY_LABELS: Final = ("plate", "face")
 UNCLEAR: Final = "unclear"
 
@@ -32,15 +34,17 @@ UNCLEAR: Final = "unclear"
 class PictureSet:
     """One folder of pictures and its part in training.
 
-    `per_batch` pictures of each batch come from it. `zoom` is the range of scales, relative to the letterboxed picture. `absent`
-    are labels that it does not label and that its pictures (almost) never show: there they are trained as not present.
+    `per_batch` pictures of each batch come from it, half a one means one in every second batch. `zoom` is the range of scales,
+    relative to the letterboxed picture. `absent` are labels that it does not label and that its pictures (almost) never show:
+    there they are trained as not present. Onto pictures of `roads` drains and covers are drawn (covers.py).
     """
 
     name: str
     licence: str
-    per_batch: int
+    per_batch: float
     zoom: tuple[float, float]
     absent: tuple[str, ...] = ()
+    roads: bool = False
 
 
 class Picture(NamedTuple):
@@ -65,16 +69,27 @@ ROMANIA: Final = "MIT (Robert Lucian Chiriac, 2020)"
 OPENALPR: Final = f"{UNCLEAR}: repository AGPL-3.0, rights in the photographs not stated"
 PORTRAITS: Final = f"{UNCLEAR}: repository MIT, rights in the press photographs not stated"
 
+STREET: Final = "street"
+STREET_AT: Final = Path(".runs") / STREET
+STREET_FRAMES: Final = {"train": 480, "val": 120}
+STREET_SEEDS: Final = {"train": 3, "val": 4}
+STREET_CAMERA: Final = Pinhole(640, 480, 1.35, 6.0, 0.0, 63.0)
+WEB: Final = f"{UNCLEAR}: source unknown"
+
 ROAD_SETS: Final = (
-    PictureSet("rdd2022-china-motorbike", RDD, 4, (0.6, 1.25), (*POSTS, "manhole_open")),  # shows covers, does not label them
-    PictureSet("dnit-brazil", DNIT, 4, (0.6, 1.35), (*POSTS, "manhole", "manhole_open")),
-    PictureSet("signs-france", f"{UNCLEAR}: none stated", 2, (0.5, 1.3), SURFACE),
-    PictureSet("signs-germany", GTSDB, 2, (0.8, 1.7), SURFACE),
-    PictureSet("potholes-web", f"{UNCLEAR}: source unknown", 1, (0.5, 1.2), (*POSTS, "manhole", "manhole_open")),
-    PictureSet("manholes-web", f"{UNCLEAR}: source unknown", 1, (0.4, 1.2), (*POSTS, "pothole")),
-    # Nothing of the road is labelled in these two; they teach what it is not.
-    PictureSet("plates-romania", ROMANIA, 1, (0.7, 1.4), (*CRACKS, "pothole", "manhole_open")),
-    PictureSet("faces", PORTRAITS, 1, (0.4, 1.2), ROAD_LABELS),
+    # Shows covers, does not label them.
+    PictureSet("rdd2022-china-motorbike", RDD, 4, (0.6, 1.25), (*POSTS, "manhole_open", "drain"), roads=True),
+    PictureSet("dnit-brazil", DNIT, 4, (0.6, 1.35), (*POSTS, "manhole", "manhole_open", "drain"), roads=True),
+    PictureSet("signs-france", f"{UNCLEAR}: none stated", 2.5, (0.5, 1.3), (*SURFACE, "drain")),
+    PictureSet("signs-germany", GTSDB, 2, (0.8, 1.7), (*SURFACE, "drain")),
+    PictureSet("potholes-web", WEB, 1, (0.5, 1.2), (*POSTS, "manhole", "manhole_open", "drain")),
+    PictureSet("manholes-web", WEB, 1, (0.4, 1.2), (*POSTS, "pothole", "drain")),
+    PictureSet(STREET, "drawn by ronde", 1.5, (0.8, 1.7)),
+    # Nothing of the road is labelled in these; they teach what it is not.
+    PictureSet("plates-romania", ROMANIA, 0.5, (0.7, 1.4), (*CRACKS, "pothole", "manhole_open", "drain")),
+    PictureSet("plates", OPENALPR, 0.5, (0.5, 1.3), ("pothole", "manhole", "manhole_open", "drain", *SIGNS)),
+    PictureSet("faces", PORTRAITS, 0.5, (0.4, 1.2), ROAD_LABELS),
+    PictureSet("fire-smoke", WEB, 0.5, (0.4, 1.3), (*SURFACE, "drain", *SIGNS)),
 )
 PRIVACY_SETS: Final = (
     PictureSet("plates-romania", ROMANIA, 6, (0.6, 2.0), ("face",)),
@@ -89,12 +104,22 @@ TASKS: Final[Mapping[str, tuple[tuple[str, ...], tuple[PictureSet, ...]]]] = {
 }
 
 
+def read_street(split: str) -> TrueSet:
+    """Reads the street, drawn where it is not yet: a set without licences, its towns those of the purpose `training`."""
+    folder = STREET_AT / split
+    if not (folder / "truth.json").is_file():
+        write_set(folder, STREET_FRAMES[split], STREET_SEEDS[split], "training", STREET_CAMERA)
+    return read_set(folder / "truth.json", folder / "images")
+
+
 def read_split(data: Path, name: str, split: str) -> TrueSet:
     """Reads what a set's pictures show; `split` is train or val.
 
     Raises:
         DataRefused: the set is missing, or is no COCO.
     """
+    if name == STREET:
+        return read_street(split)
     return read_set(data / name / f"{split}.json", data / name / "images")
 
 
@@ -117,7 +142,7 @@ def decoded(truth: TrueSet, labels: Sequence[str]) -> list[Picture]:
         place[CRACK] = len(labels)
     pictures = []
     for picture in truth.pictures:
-        kept = [number for number, label in enumerate(picture.labels) if label in place]
+        kept = [number for number, label in enumerate(picture.labels) if label in place and not picture.crowd[number]]
         numbers = np.array([place[picture.labels[number]] for number in kept], np.int64)
         pictures.append(Picture(Image.fromarray(picture.pixels()), picture.boxes[kept].astype(np.float32), numbers))
     return pictures

@@ -26,6 +26,27 @@ def test_each_batch_holds_every_set_in_its_share():
     assert all(example.window.pixels.shape == (160, 208, 3) for example in examples)
 
 
+def test_half_a_picture_is_one_in_every_second_batch():
+    sources = [source("red", 1.5, (200, 0, 0))]
+    counts = [len(draw_batch(sources, (64, 64), (512, 384), 0.9, np.random.default_rng(seed))) for seed in range(60)]
+    assert set(counts) == {1, 2}
+    assert 1.3 < np.mean(counts) < 1.7
+
+
+def test_covers_are_drawn_onto_roads_alone():
+    asphalt = source("asphalt", 8, (118, 118, 120))
+    asphalt = asphalt._replace(pictures=[one._replace(boxes=one.boxes[:0], labels=one.labels[:0]) for one in asphalt.pictures])
+    for numbers, wanted in (({"drain": 4, "manhole": 5}, {4, 5}), ({}, set())):
+        examples = [
+            example
+            for seed in range(5)
+            for example in draw_batch(
+                [asphalt._replace(numbers=numbers)], (208, 160), (512, 384), 0.9, np.random.default_rng(seed)
+            )
+        ]
+        assert {int(label) for example in examples for label in example.window.labels} == wanted
+
+
 def test_late_in_training_there_are_no_mosaics():
     sources = [source("red", 8, (200, 0, 0))]
     early, late = (

@@ -168,3 +168,15 @@ def test_a_run_is_resumed_where_it_stopped_and_leaves_the_frozen_part_alone(tmp_
     for part in ("trunk", "coco"):
         for now, before in zip(getattr(network, part).parameters(), getattr(fresh, part).parameters(), strict=True):
             assert torch.equal(now, before)
+
+
+def test_a_run_goes_on_from_anothers_averaged_weights_and_a_new_label_is_a_new_row(tmp_path):
+    torch.manual_seed(0)
+    known, wider = Head(LABELS), Head(LABELS + 1)
+    torch.save({"average": known.state_dict()}, tmp_path / "checkpoint.pt")
+    before = wider.scores[0].weight[LABELS].clone()
+    fit.begin(wider, tmp_path / "checkpoint.pt")
+    assert torch.equal(wider.scores[0].weight[:LABELS], known.scores[0].weight)
+    assert torch.equal(wider.scores[0].weight[LABELS], before)
+    assert torch.equal(wider.boxes[2].weight, known.boxes[2].weight)
+    assert torch.equal(wider.score_branches[1][0].weight, known.score_branches[1][0].weight)
