@@ -1,14 +1,14 @@
 """Reads what arrives from the broker. It comes from outside: whatever it is, the answer is a value and never an exception."""
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from sync.broker import Received
+from sync.receiver.kinds import is_text, moment
+from sync.receiver.things import READERS, Misfit, Thing, things_of
 
 LARGEST_BYTES = 256 * 1024
 LARGEST_PICTURE_BYTES = 1024 * 1024
@@ -19,7 +19,8 @@ NAME: Final = "[a-z0-9][a-z0-9-]{0,30}"
 TOPIC: Final = re.compile(rf"ronde/v1/({NAME})/({NAME})/([a-z]+)")
 ID: Final = re.compile(r"[!-~]{1,200}")
 WRITTEN_ID: Final = re.compile(rb'"id":"([!#-~]{1,200})"')
-TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
+STRANGE: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+"""Escapes of what may be no character. PostgreSQL takes neither NUL nor half a pair."""
 OURS: Final = frozenset({"ack", "command"})
 """Topics that the backend itself writes."""
 
@@ -44,13 +45,15 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """An event that can be stored: `data` is JSON text, or the bytes of a picture."""
+    """An event that can be stored: `data` is JSON text, or the bytes of a picture; `things` is what it tells."""
 
     sender: Sender
     id: str
     type: str
     time: str
     data: str | bytes
+    subject: str | None = None
+    things: tuple[Thing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,6 @@ class Refused:
 Reading = Arrived | Presence | Refused
 
 
-class _WrongError(Exception):
-    """What is wrong with an event; the message is the reason."""
-
-
 def read(received: Received) -> Reading | None:
     """What a message says; None for a topic that only the backend writes."""
     place = TOPIC.fullmatch(received.topic)
@@ -94,7 +93,7 @@ def read(received: Received) -> Reading | None:
         if stream == "evidence":
             return _picture(sender, received, known)
         return _event(sender, stream, received.payload, known)
-    except _WrongError as error:
+    except Misfit as error:
         return Refused(sender, known["id"], str(error))
 
 
@@ -102,23 +101,22 @@ def _presence(sender: Sender, payload: bytes, known: dict[str, str]) -> Presence
     document = _json(payload, known)
     values = [document.get(key) for key in ("state", "boot", "software")]
     if values[0] not in ("online", "lost") or not all(isinstance(value, str) and ID.fullmatch(value) for value in values):
-        raise _WrongError("no state: it has state (online or lost), boot and software")
+        raise Misfit("no state: it has state (online or lost), boot and software")
     return Presence(sender, *(str(value) for value in values))
 
 
 def _event(sender: Sender, stream: str, payload: bytes, known: dict[str, str]) -> Arrived:
     document = _json(payload, known)
     known["id"] = _text(document, "id", ID)
-    if stream not in CHECKS:
-        raise _WrongError("this backend stores no such stream")
+    if stream not in READERS:
+        raise Misfit("this backend stores no such stream")
     _attributes(document, sender, stream)
     data = document.get("data")
     if not isinstance(data, dict):
-        raise _WrongError("data is no object")
-    CHECKS[stream](data)
-    return Arrived(
-        sender, known["id"], f"ronde.{stream}.v1", _text(document, "time", TIME), json.dumps(data, separators=(",", ":"))
-    )
+        raise Misfit("data is no object")
+    time = _time(document)
+    things = things_of(stream, time, data)
+    return Arrived(sender, known["id"], f"ronde.{stream}.v1", time, _written(data), _subject(document), things)
 
 
 def _picture(sender: Sender, received: Received, known: dict[str, str]) -> Arrived:
@@ -126,10 +124,12 @@ def _picture(sender: Sender, received: Received, known: dict[str, str]) -> Arriv
     known["id"] = _text(received.properties, "id", ID)
     _attributes(received.properties, sender, "evidence")
     if received.content_type != "image/jpeg" or not received.payload.startswith(b"\xff\xd8"):
-        raise _WrongError("the evidence is no JPEG")
+        raise Misfit("the evidence is no JPEG")
     if len(received.payload) > LARGEST_PICTURE_BYTES:
-        raise _WrongError(f"the picture is larger than {LARGEST_PICTURE_BYTES} bytes")
-    return Arrived(sender, known["id"], "ronde.evidence.v1", _text(received.properties, "time", TIME), received.payload)
+        raise Misfit(f"the picture is larger than {LARGEST_PICTURE_BYTES} bytes")
+    time, subject = _time(received.properties), _subject(received.properties)
+    things = () if subject is None else (Thing("evidence", (subject,)),)
+    return Arrived(sender, known["id"], "ronde.evidence.v1", time, received.payload, subject, things)
 
 
 def _json(payload: bytes, known: dict[str, str]) -> dict[str, Any]:
@@ -137,22 +137,49 @@ def _json(payload: bytes, known: dict[str, str]) -> dict[str, Any]:
     if len(payload) > LARGEST_BYTES:
         # A unit must hear of it, or it sends it for ever: in ronde's own form the event's id is the last one of that name.
         known["id"] = next((found[1].decode() for found in reversed(list(WRITTEN_ID.finditer(payload)))), "")
-        raise _WrongError(f"the event is larger than {LARGEST_BYTES} bytes")
+        raise Misfit(f"the event is larger than {LARGEST_BYTES} bytes")
     try:
         document = json.loads(payload.decode("utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise _WrongError("the event is no JSON") from None
+        raise Misfit("the event is no JSON") from None
     if not isinstance(document, dict):
-        raise _WrongError("the event is no JSON object")
+        raise Misfit("the event is no JSON object")
     if isinstance(document.get("id"), str) and ID.fullmatch(document["id"]):
         known["id"] = document["id"]
     if _depth(document) > DEEPEST:
-        raise _WrongError(f"the event is nested deeper than {DEEPEST} levels")
+        raise Misfit(f"the event is nested deeper than {DEEPEST} levels")
+    if STRANGE.search(payload) and not all(map(_is_sound, _texts(document))):
+        raise Misfit("the event holds a text with half a character, or with a NUL")
     return document
 
 
 def _no_number(constant: str) -> float:
     raise ValueError(constant)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        if isinstance(value, dict):
+            yield from value
+        for inner in _inner(value):
+            yield from _texts(inner)
+
+
+def _is_sound(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _written(data: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise Misfit("a number is too large") from None
 
 
 def _depth(document: Any) -> int:
@@ -169,64 +196,29 @@ def _inner(value: Any) -> Iterator[Any]:
 
 def _attributes(document: Mapping[str, Any], sender: Sender, stream: str) -> None:
     if document.get("specversion") != "1.0":
-        raise _WrongError("specversion is not 1.0")
+        raise Misfit("specversion is not 1.0")
     if document.get("source") != sender.source:
-        raise _WrongError("the source is not the unit whose topic this is")
+        raise Misfit("the source is not the unit whose topic this is")
     if document.get("type") != f"ronde.{stream}.v1":
-        raise _WrongError("the type is not the one of this stream")
+        raise Misfit("the type is not the one of this stream")
 
 
 def _text(document: Mapping[str, Any], key: str, allowed: re.Pattern[str]) -> str:
     value = document.get(key)
     if not isinstance(value, str) or not allowed.fullmatch(value):
-        raise _WrongError(f"{key} is missing or not of its form")
+        raise Misfit(f"{key} is missing or not of its form")
     return value
 
 
-def _feature(geometry_type: str, data: Mapping[str, Any]) -> None:
-    geometry = data.get("geometry")
-    if data.get("type") != "Feature" or not isinstance(geometry, dict) or not isinstance(data.get("properties"), dict):
-        raise _WrongError("data is no GeoJSON feature")
-    coordinates = geometry.get("coordinates")
-    if geometry.get("type") != geometry_type or not isinstance(coordinates, list):
-        raise _WrongError(f"the geometry is no {geometry_type}")
-    positions = [coordinates] if geometry_type == "Point" else coordinates
-    if not positions or not all(_is_position(each) for each in positions):
-        raise _WrongError("a position is not on earth: longitude first, then latitude, in degrees")
+def _time(document: Mapping[str, Any]) -> str:
+    value = document.get("time")
+    time = moment(value) if isinstance(value, str) else None
+    if time is None:
+        raise Misfit("time is missing or not of its form")
+    return time
 
 
-def _is_position(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) not in (2, 3) or not all(_is_number(each) for each in value):
-        return False
-    return bool(abs(value[0]) <= 180 and abs(value[1]) <= 90)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _point(data: Mapping[str, Any]) -> None:
-    _feature("Point", data)
-
-
-def _line(data: Mapping[str, Any]) -> None:
-    _feature("LineString", data)
-
-
-def _lines(data: Mapping[str, Any]) -> None:
-    features = data.get("features")
-    if data.get("type") != "FeatureCollection" or not isinstance(features, list):
-        raise _WrongError("data is no GeoJSON feature collection")
-    for feature in features:
-        if not isinstance(feature, dict):
-            raise _WrongError("data is no GeoJSON feature collection")
-        _line(feature)
-
-
-def _anything(_data: Mapping[str, Any]) -> None:
-    """Health and birth: read field by field where they are shown."""
-
-
-CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any]], None]]] = MappingProxyType(
-    {"finding": _point, "alert": _point, "track": _line, "grade": _lines, "health": _anything, "birth": _anything}
-)
+def _subject(document: Mapping[str, Any]) -> str | None:
+    """What an event is about; a text that is none says nothing."""
+    value = document.get("subject")
+    return value if is_text(value) else None

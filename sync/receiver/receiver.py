@@ -21,8 +21,9 @@ from sync.door import Door
 from sync.event import compact
 from sync.failure import DatabaseFailed
 from sync.mqtt import PahoBroker
+from sync.receiver.databases import open_store
 from sync.receiver.reading import Arrived, Reading, Refused, Sender, read
-from sync.receiver.store import Store, database_file
+from sync.receiver.store import Store
 from sync.rest import Rest
 
 TOPICS = "ronde/v1/+/+/+"
@@ -170,7 +171,7 @@ def run_receiver(
         DatabaseRefused: the database cannot serve.
     """
     where = _where(url, ca, cert, key)
-    store = Store(database_file(db_url))
+    store = open_store(db_url)
     session = Session(client_id=name, subscriptions=(TOPICS,), expiry_s=SESSION_S, manual=True)
     try:
         Receiver(store, partial(PahoBroker, where, session)).run(stop, listening)

@@ -1,20 +1,20 @@
-"""The receiver's database: every event once, by its source and id."""
+"""The receiver's database: every event once, by its source and id, and what it tells beside it, in one transaction.
 
-from collections.abc import Iterable
+What is the same for every database stands here: which rows a batch makes, and in which order they are written.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
-from sync.database import open_tables, transaction
 from sync.event import now
-from sync.failure import DatabaseRefused
 from sync.receiver.reading import Arrived, Presence, Reading, Refused
+from sync.receiver.things import COLUMNS, HEAD, TABLES, Value
 
-MIGRATIONS: Final = Migrations("ronde-receiver")
-SCHEME: Final = "sqlite:///"
+Row = Sequence[Value | bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,141 +26,134 @@ class Kept:
     refused: int
 
 
-def database_file(url: str) -> Path:
-    """The file of `sqlite:///FILE` (with four slashes for an absolute path).
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event in the database: its number (later is greater), and when it was received."""
 
-    Raises:
-        DatabaseRefused: it is no such address.
-    """
-    if url.startswith(("postgresql:", "postgres:")):
-        raise DatabaseRefused("postgresql:// is not supported by this version: use sqlite:///FILE")
-    if not url.startswith(SCHEME) or len(url) == len(SCHEME):
-        raise DatabaseRefused(f"{url} is no database's address: it is sqlite:///FILE")
-    return Path(url.removeprefix(SCHEME))
+    seq: int
+    received_at: str
+    event: Arrived
+
+    @property
+    def head(self) -> Row:
+        """What each row of what it tells begins with (`HEAD`)."""
+        return (self.seq, self.event.sender.source, self.event.id, self.event.time, self.received_at)
 
 
-class Store:
+class Store(ABC):
     """An open database of a receiver; it belongs to the thread that opened it."""
 
-    def __init__(self, file: Path) -> None:
-        """Opens `file`, and creates it where it is missing.
-
-        Raises:
-            DatabaseRefused: the file cannot serve.
-        """
-        self.file = file
-        self._db = open_tables(file, MIGRATIONS)
-
+    @abstractmethod
     def close(self) -> None:
-        """Closes the file."""
-        self._db.close()
+        """Closes the database."""
+
+    @abstractmethod
+    def _transaction(self) -> AbstractContextManager[None]:
+        """Everything inside is committed together, or nothing is; no other receiver writes meanwhile."""
+
+    @abstractmethod
+    def _put(self, events: Sequence[Arrived], at: str) -> Sequence[Stored]:
+        """Writes events that are not there yet; those."""
+
+    @abstractmethod
+    def _many(self, sql: str, rows: Sequence[Row]) -> None:
+        """Runs a statement with `?` for its values, once for each row."""
 
     def keep(self, readings: Iterable[Reading]) -> Kept:
-        """Stores a batch in one transaction: when this returns, it is on the disk."""
-        at = now()
-        stored = duplicates = refused = 0
-        with transaction(self._db):
-            for reading in readings:
-                if isinstance(reading, Arrived):
-                    new = self._event(reading, at)
-                    stored, duplicates = stored + new, duplicates + 1 - new
-                elif isinstance(reading, Refused):
-                    refused += 1
-                    self._refusal(reading, at)
-                else:
-                    self._presence(reading, at)
-        return Kept(stored, duplicates, refused)
+        """Stores a batch in one transaction: when this returns, it is on the disk.
 
-    def _event(self, event: Arrived, at: str) -> int:
-        return self._db.conn.execute(
-            "INSERT OR IGNORE INTO event (source, id, type, time, received_at, data) VALUES (?, ?, ?, ?, ?, ?)",
-            [event.sender.source, event.id, event.type, event.time, at, event.data],
-        ).rowcount
-
-    def _refusal(self, refused: Refused, at: str) -> None:
-        source = refused.sender.source if refused.sender else ""
-        # What is refused again and again stands there once, with the time of its last arrival.
-        self._db.conn.execute(
-            "INSERT OR REPLACE INTO refused (source, id, reason, received_at) VALUES (?, ?, ?, ?)",
-            [source, refused.id, refused.reason, at],
-        )
-
-    def _presence(self, presence: Presence, at: str) -> None:
-        self._db.conn.execute(
-            "INSERT OR REPLACE INTO presence (source, state, boot, software, received_at) VALUES (?, ?, ?, ?, ?)",
-            [presence.sender.source, presence.state, presence.boot, presence.software, at],
-        )
-
-
-@MIGRATIONS()
-def m001_events(db: Database) -> None:
-    """Events, and what was refused."""
-    for statement in (
+        Raises:
+            DatabaseFailed: it cannot be written now, and nothing of the batch was; the next call tries anew.
         """
-        CREATE TABLE event (
-            source TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, time TEXT NOT NULL, received_at TEXT NOT NULL,
-            data NOT NULL,
-            PRIMARY KEY (source, id)
-        )""",
-        "CREATE INDEX event_by_type ON event (type, source, time)",
-        """
-        CREATE TABLE refused (
-            source TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL, received_at TEXT NOT NULL,
-            PRIMARY KEY (source, id, reason)
-        )""",
-        """
-        CREATE TABLE presence (
-            source TEXT PRIMARY KEY, state TEXT NOT NULL, boot TEXT NOT NULL, software TEXT NOT NULL, received_at TEXT NOT NULL
-        )""",
-    ):
-        db.conn.execute(statement)
+        at, batch = now(), tuple(readings)
+        arrived = {(each.sender, each.id): each for each in batch if isinstance(each, Arrived)}
+        refused = {(_source(each), each.id, each.reason): each for each in batch if isinstance(each, Refused)}
+        with self._transaction():
+            new = self._put(tuple(arrived.values()), at)
+            for sql, rows in told(new):
+                self._many(sql, rows)
+            self._many(REFUSE, [(*key, at) for key in refused])
+            heard = {each.sender.source for each in batch if isinstance(each, Arrived | Presence)}
+            self._many(HEAR, [(source, at) for source in sorted(heard)])
+            self._many(SEE, [(e.state, e.boot, e.software, at, e.sender.source) for e in batch if isinstance(e, Presence)])
+            self._many(DIAGNOSE, healths(new))
+        events = sum(isinstance(each, Arrived) for each in batch)
+        return Kept(len(new), events - len(new), sum(isinstance(each, Refused) for each in batch))
 
 
-FINDING: Final = (
-    "finding_id",
-    "round_id",
-    "label",
-    "score",
-    "uncertainty_m",
-    "area_m2",
-    "severity",
-    "frames",
-    "seen_at",
-    "model",
-    "position_source",
-    "photo_sha256",
+def _source(refused: Refused) -> str:
+    return refused.sender.source if refused.sender else ""
+
+
+def told(new: Sequence[Stored]) -> Iterator[tuple[str, Sequence[Row]]]:
+    """The statements that write what new events tell, and the rows of each."""
+    rows: dict[str, list[Row]] = {}
+    for each in new:
+        for thing in each.event.things:
+            if thing.table in INSERTS:
+                rows.setdefault(thing.table, []).append((*each.head, *thing.values))
+    yield from ((INSERTS[table], added) for table, added in rows.items())
+    yield ROUND, _rounds(new)
+
+
+def healths(new: Iterable[Stored]) -> Sequence[Row]:
+    """How units are: the latest of each is written last, and an earlier one changes nothing."""
+    rows = [
+        (*thing.values, each.event.sender.source, each.event.time)
+        for each in new
+        for thing in each.event.things
+        if thing.table == "health"
+    ]
+    latest = {row[-2]: row for row in sorted(rows, key=lambda row: str(row[-1]))}
+    return tuple(latest.values())
+
+
+def _rounds(new: Iterable[Stored]) -> Sequence[Row]:
+    """What new findings and pieces of track add to their rounds."""
+    rounds: dict[tuple[str, str], tuple[str, str, int, float]] = {}
+    for each in new:
+        for thing in each.event.things:
+            round_id = thing["round_id"] if thing.table in ("finding", "track") else None
+            if not isinstance(round_id, str):
+                continue
+            key, time = (each.event.sender.source, round_id), each.event.time
+            first, last, findings, length_m = rounds.get(key, (time, time, 0, 0.0))
+            metres = thing["length_m"] if thing.table == "track" else 0.0
+            rounds[key] = (
+                min(first, time),
+                max(last, time),
+                findings + (thing.table == "finding"),
+                length_m + (metres if isinstance(metres, int | float) else 0.0),
+            )
+    return [(*key, *values) for key, values in sorted(rounds.items())]
+
+
+def quoted(columns: Iterable[str]) -> str:
+    """Names of columns for a statement; `from` and `to` are words of SQL."""
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def _insert(table: str) -> str:
+    columns = (*HEAD, *COLUMNS[table])
+    return f"INSERT INTO {table} ({quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - constants
+
+
+INSERTS: Final[Mapping[str, str]] = MappingProxyType({table: _insert(table) for table in TABLES})
+REFUSE: Final = (
+    "INSERT INTO refused (source, id, reason, received_at) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (source, id, reason) DO UPDATE SET received_at = excluded.received_at"
 )
-TRACK: Final = ("round_id", "from", "to", "length_m", "frames", "filled_m")
-HEALTH: Final = ("state", "uptime_s", "fix_age_s", "frames", "refused", "disk_free_bytes", "temperature_c", "time_source")
-
-
-@MIGRATIONS()
-def m002_views(db: Database) -> None:
-    """What the events tell, one row a thing."""
-    head = "SELECT source, id, time, received_at,"
-    place = "json_extract(data, '$.geometry.coordinates"
-    point = f"{place}[1]') AS latitude_deg, {place}[0]') AS longitude_deg"
-    line = "json_extract(data, '$.properties.gaps') AS gaps, json_extract(data, '$.geometry') AS geometry"
-    outbox = "json_extract(data, '$.outbox.rows') AS outbox_rows, json_extract(data, '$.outbox.oldest_s') AS outbox_oldest_s"
-    views = {
-        "finding": [head, f"{_columns(FINDING, '$.properties.')}, {point}", "FROM event WHERE type = 'ronde.finding.v1'"],
-        "track": [head, f"{_columns(TRACK, '$.properties.')}, {line}", "FROM event WHERE type = 'ronde.track.v1'"],
-        "grade": [head, "data AS features", "FROM event WHERE type = 'ronde.grade.v1'"],
-        # With max() SQLite takes the other columns from the same, latest row.
-        "health": [
-            f"SELECT source, max(time) AS health_at, {_columns(HEALTH, '$.', 'health_')},",
-            f"json_extract(data, '$.reasons') AS reasons, {outbox}",
-            "FROM event WHERE type = 'ronde.health.v1' GROUP BY source",
-        ],
-        "unit": [
-            "SELECT source, presence.state AS connection, presence.boot, presence.software, health.*",
-            "FROM (SELECT source FROM presence UNION SELECT source FROM event)",
-            "LEFT JOIN presence USING (source) LEFT JOIN health USING (source)",
-        ],
-    }
-    for name, parts in views.items():
-        db.conn.execute(f"CREATE VIEW {name} AS {' '.join(parts)}")
-
-
-def _columns(names: Iterable[str], path: str, prefix: str = "") -> str:
-    return ", ".join(f"json_extract(data, '{path}{name}') AS \"{prefix}{name}\"" for name in names)
+"""What is refused again and again stands there once, with the time of its last arrival."""
+HEAR: Final = "INSERT INTO unit (source, heard_at) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET heard_at = excluded.heard_at"
+SEE: Final = "UPDATE unit SET connection = ?, boot = ?, software = ?, connection_at = ? WHERE source = ?"
+DIAGNOSE: Final = (
+    f"UPDATE unit SET {', '.join(f'{column} = ?' for column in COLUMNS['health'])} "  # noqa: S608 - constants
+    "WHERE source = ? AND (health_at IS NULL OR health_at <= ?)"
+)
+ROUND: Final = (
+    "INSERT INTO round (source, round_id, began_at, ended_at, findings, length_m) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (source, round_id) DO UPDATE SET findings = round.findings + excluded.findings, "
+    "length_m = round.length_m + excluded.length_m, "
+    "began_at = CASE WHEN excluded.began_at < round.began_at THEN excluded.began_at ELSE round.began_at END, "
+    "ended_at = CASE WHEN excluded.ended_at > round.ended_at THEN excluded.ended_at ELSE round.ended_at END"
+)

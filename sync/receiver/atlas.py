@@ -1,0 +1,196 @@
+"""What a receiver has stored, for a map: read only, and the same for each database.
+
+    with closing(open_atlas("sqlite:///town.db")) as atlas:
+        page = atlas.findings(box=Box(7.0, 43.5, 7.1, 43.6), labels=["pothole"])
+        more = atlas.findings(box=Box(7.0, 43.5, 7.1, 43.6), labels=["pothole"], after=page[-1].seq)
+
+An atlas may be used from several threads; their calls wait for each other.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+from sync.receiver.kinds import moment
+from sync.receiver.seen import Box, Changes, FindingSeen, RoundDriven, StretchGraded, TrackDriven, UnitHeard
+from sync.receiver.things import MOST_STRETCHES
+
+LIMIT: Final = 1_000
+MOST: Final = 10_000
+"""Rows in one answer: how many where nobody says, and how many at most."""
+MOST_WORDS: Final = 200
+"""Labels or rounds in one question."""
+
+Condition = tuple[str, Sequence[Any]]
+"""A piece of SQL with `?` for its values, and these."""
+
+# In the order of the fields of what they become.
+FINDING: Final = (
+    "SELECT seq, source, finding_id, round_id, label, score, latitude_deg, longitude_deg, uncertainty_m, area_m2, severity, "
+    "frames, time, seen_at, position_source, heading_deg, EXISTS (SELECT 1 FROM evidence WHERE "
+    "evidence.finding_id = finding.finding_id AND evidence.source = finding.source) FROM "
+)
+TRACK: Final = 'SELECT seq, source, round_id, time, "from", "to", length_m, frames, filled_m, gaps, geometry FROM '
+GRADE: Final = "SELECT seq, n, source, round_id, time, from_m, to_m, grade, low, high, coverage, cells, reasons, geometry FROM "
+UNIT: Final = (
+    "SELECT source, heard_at, connection, connection_at, boot, software, health_at, health_state, reasons, health_uptime_s, "
+    "health_fix_age_s, health_frames, health_refused, health_disk_free_bytes, health_temperature_c, health_time_source, "
+    "outbox_rows, outbox_oldest_s FROM unit ORDER BY source"
+)
+ROUND: Final = "SELECT source, round_id, began_at, ended_at, findings, length_m FROM round ORDER BY began_at DESC LIMIT ?"
+PHOTO: Final = "SELECT source, finding_id FROM evidence WHERE finding_id IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq"
+
+
+class Atlas(ABC):
+    """Every question may raise `DatabaseFailed` (it may work again by itself), and `ValueError` for what nobody can ask."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes the database."""
+
+    @abstractmethod
+    def _rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The rows of one statement with `?` for its values."""
+
+    @abstractmethod
+    def _points(self, box: Box) -> tuple[str, Condition]:
+        """Where to look for the findings in a box: a table, and the condition."""
+
+    @abstractmethod
+    def _picture(self, seq: int) -> bytes | None:
+        """The picture that an event carried."""
+
+    @abstractmethod
+    def _lines(self, box: Box) -> Condition:
+        """That the rectangle around a line touches a box."""
+
+    def findings(
+        self,
+        *,
+        box: Box | None = None,
+        labels: Collection[str] = (),
+        rounds: Collection[str] = (),
+        since: str | None = None,
+        limit: int = LIMIT,
+        after: int = 0,
+    ) -> Sequence[FindingSeen]:
+        """Findings after number `after`, in the order of their arrival; an empty filter leaves all. `since` is a time."""
+        table, where = "finding", [_after(after), *_one_of("label", labels), *_one_of("round_id", rounds), *_since(since)]
+        if box is not None:
+            table, inside = self._points(box)
+            where.append(inside)
+        return [_finding(row) for row in self._some(FINDING + table, where, "seq", limit)]
+
+    def finding(self, seq: int) -> FindingSeen | None:
+        """The finding with this number."""
+        return next((_finding(row) for row in self._some(FINDING + "finding", [("seq = ?", [seq])], "seq", 1)), None)
+
+    def tracks(
+        self,
+        *,
+        box: Box | None = None,
+        rounds: Collection[str] = (),
+        since: str | None = None,
+        limit: int = LIMIT,
+        after: int = 0,
+    ) -> Sequence[TrackDriven]:
+        """Pieces of track, chosen as findings are."""
+        where = [_after(after), *_one_of("round_id", rounds), *_since(since), *([] if box is None else [self._lines(box)])]
+        return [_track(row) for row in self._some(TRACK + "track", where, "seq", limit)]
+
+    def grades(
+        self, *, box: Box | None = None, rounds: Collection[str] = (), since: str | None = None, after: int = 0
+    ) -> Sequence[StretchGraded]:
+        """Graded stretches, chosen as findings are; all those of an event come together, so the answer has its own limit."""
+        where = [_after(after), *_one_of("round_id", rounds), *_since(since), *([] if box is None else [self._lines(box)])]
+        rows = self._some(GRADE + "grade", where, "seq, n", MOST)
+        if len(rows) == MOST:  # an event has at most MOST_STRETCHES
+            rows = [row for row in rows if row[0] != rows[-1][0]]
+        return [_stretch(row) for row in rows]
+
+    def rounds(self, limit: int = LIMIT) -> Sequence[RoundDriven]:
+        """The latest rounds, the last one first."""
+        return [RoundDriven(*row) for row in self._rows(ROUND, [_most(limit)])]
+
+    def units(self) -> Sequence[UnitHeard]:
+        """All units by name. It costs little: ask again every few seconds who is connected."""
+        return [UnitHeard(*(*row[:8], _list(row[8]), *row[9:])) for row in self._rows(UNIT, [])]
+
+    def newest(self) -> int:
+        """The number of the latest event, 0 where there is none: the first `after` of a page that has just been loaded."""
+        return int(self._rows("SELECT COALESCE(max(seq), 0) FROM event", [])[0][0])
+
+    def changes(self, after: int, limit: int = LIMIT) -> Changes:
+        """What the next `limit` events after number `after` tell. Nothing that is stored later is missed."""
+        upper = "SELECT max(seq) FROM (SELECT seq FROM event WHERE seq > ? ORDER BY seq LIMIT ?) AS some"
+        seq = self._rows(upper, [after, _most(limit)])[0][0]
+        if seq is None:
+            return Changes(after, (), (), (), ())
+        new: list[Condition] = [_after(after), ("seq <= ?", [seq])]
+        return Changes(
+            seq,
+            [_finding(row) for row in self._some(FINDING + "finding", new, "seq", MOST)],
+            [_track(row) for row in self._some(TRACK + "track", new, "seq", MOST)],
+            [_stretch(row) for row in self._some(GRADE + "grade", new, "seq, n", MOST_STRETCHES * MOST)],
+            [(source, finding_id) for source, finding_id in self._rows(PHOTO, [after, seq])],
+        )
+
+    def photo(self, finding_id: str, source: str | None = None) -> bytes | None:
+        """The JPEG that shows a finding, the latest one; None where none has come. Units that replay one drive share ids."""
+        where: list[Condition] = [("finding_id = ?", [finding_id]), *([] if source is None else [("source = ?", [source])])]
+        rows = self._some("SELECT seq FROM evidence", where, "seq DESC", 1)
+        return None if not rows else self._picture(rows[0][0])
+
+    def _some(self, select: str, where: Sequence[Condition], order: str, limit: int) -> Sequence[Sequence[Any]]:
+        conditions = " AND ".join(condition for condition, _ in where)
+        values = [value for _, some in where for value in some]
+        return self._rows(f"{select} WHERE {conditions} ORDER BY {order} LIMIT ?", [*values, _most(limit)])
+
+
+def _most(limit: int) -> int:
+    if limit < 1:
+        raise ValueError(f"limit {limit}: 1 or more")
+    return min(limit, MOST_STRETCHES * MOST)
+
+
+def _after(after: int) -> Condition:
+    return "seq > ?", [after]
+
+
+def _one_of(column: str, words: Collection[str]) -> Iterator[Condition]:
+    if len(words) > MOST_WORDS:
+        raise ValueError(f"{len(words)} values of {column}: at most {MOST_WORDS}")
+    if words:
+        yield f"{column} IN ({', '.join('?' * len(words))})", list(words)
+
+
+def _since(since: str | None) -> Iterator[Condition]:
+    if since is None:
+        return
+    time = moment(since)
+    if time is None:
+        raise ValueError(f"since {since}: a time in UTC such as 2026-03-04T05:06:07Z")
+    yield "time >= ?", [time]
+
+
+def _finding(row: Sequence[Any]) -> FindingSeen:
+    return FindingSeen(*(*row[:-1], bool(row[-1])))
+
+
+def _track(row: Sequence[Any]) -> TrackDriven:
+    return TrackDriven(*(*row[:-2], _list(row[-2]), _line(row[-1])))
+
+
+def _stretch(row: Sequence[Any]) -> StretchGraded:
+    return StretchGraded(*(*row[:-2], _list(row[-2]), _line(row[-1])))
+
+
+def _list(value: Any) -> list[Any]:
+    """A list that stands in the database as JSON text, or that its driver has read already."""
+    read = json.loads(value) if isinstance(value, str) else value
+    return read if isinstance(read, list) else []
+
+
+def _line(geometry: str) -> list[tuple[float, float]]:
+    return [(longitude_deg, latitude_deg) for longitude_deg, latitude_deg in json.loads(geometry)["coordinates"]]

@@ -1,0 +1,50 @@
+"""The receiver's database as one SQLite file: for one receiver and its map."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sync.database import open_tables, transaction
+from sync.receiver.reading import Arrived
+from sync.receiver.sqlite_tables import MIGRATIONS
+from sync.receiver.store import Row, Store, Stored
+
+
+class SqliteStore(Store):
+    """An open file."""
+
+    def __init__(self, file: Path) -> None:
+        """Opens `file`, and creates it where it is missing.
+
+        Raises:
+            DatabaseRefused: the file cannot serve.
+            DatabaseFailed: it cannot be used now.
+        """
+        self.file = file
+        self._db = open_tables(file, MIGRATIONS)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with transaction(self._db):
+            yield
+
+    def _put(self, events: Sequence[Arrived], at: str) -> Sequence[Stored]:
+        stored = []
+        seq = self._db.conn.execute("SELECT COALESCE(max(seq), 0) FROM event").fetchone()[0]
+        for each in events:
+            added = self._db.conn.execute(
+                "INSERT INTO event (seq, source, id, type, time, received_at, subject, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (source, id) DO NOTHING",
+                [seq + 1, each.sender.source, each.id, each.type, each.time, at, each.subject, each.data],
+            ).rowcount
+            if added:
+                seq += 1
+                stored.append(Stored(seq, at, each))
+        return stored
+
+    def _many(self, sql: str, rows: Sequence[Row]) -> None:
+        self._db.conn.executemany(sql, rows)
