@@ -179,7 +179,7 @@ class Line:
                 return exposure.read()
         except FrameUnreadable as error:
             log.warning("frame_unreadable", reason=str(error))
-            self.tally.unreadable.append(str(error))
+            self.tally.unreadable += 1
             return None
 
     def _look_at(self, pixels: Pixels, exposure: Exposure, place: Place | None) -> Looked | None:

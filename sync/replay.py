@@ -82,7 +82,7 @@ def replay(
             drive.digest,
             models,
             {
-                "frames_unreadable": len(drive.unreadable) + len(line.tally.unreadable),
+                "frames_unreadable": len(drive.unreadable) + line.tally.unreadable,
                 "frames_outside_track": _outside(line, drive),
                 "speed_source": drive.speed_source,
                 "geometry": drive.geometry_source,

@@ -15,7 +15,7 @@ class Tally:
     findings: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: int = 0
     hidden_regions: int = 0
     hidden_area: float = 0.0
     clock: Callable[[], float] = time.perf_counter
