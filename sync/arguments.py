@@ -10,6 +10,8 @@ from sync.bench_outbox import ROWS
 from sync.bench_spacing import SECONDS, SEEDS
 from sync.bench_street import HOURS, PICTURES
 from sync.faults.programme import SEED
+from sync.provision_arguments import DOES as PROVISION_DOES
+from sync.provision_arguments import add_subcommands
 
 EXIT_CODES = "exit codes: 0 done; 1 a fault of ronde's; 2 wrong use or wrong configuration; 3 something is still undone"
 
@@ -30,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_receive(commands)
     _add_doctor(commands)
     _add_export(commands)
+    add_subcommands(_add(commands, "provision", PROVISION_DOES), EXIT_CODES)
     _add_bench(commands)
     return parser
 

@@ -16,6 +16,7 @@ from device.drive import DriveRefused
 from inference.manifest import ModelRefused
 from provisioning.log import set_up
 from provisioning.settings import read_settings
+from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
 from sync import bench, bench_outbox, bench_spacing, bench_street, demo
 from sync.arguments import build_parser
@@ -26,6 +27,8 @@ from sync.export import ExportRefused, export_findings, export_tracks
 from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.faults import programme
 from sync.plot import PlotRefused, check_plot, plot_round
+from sync.provision import REFUSED as PROVISION_REFUSED
+from sync.provision import run_provision
 from sync.receiver import ReceiverRefused, run_receiver
 from sync.replay import ReplayRefused, replay
 from sync.report import in_words
@@ -47,6 +50,7 @@ REFUSED = (
     ReceiverRefused,
     ReplayRefused,
     SettingsError,
+    *PROVISION_REFUSED,
 )
 """What is wrong with what ronde was given: one sentence, exit code 2."""
 
@@ -90,7 +94,7 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _capture(args: argparse.Namespace) -> int:
-    run_capture(read_settings(args.config), _until_told())
+    run_capture(read_settings(args.config), _until_told(), Supervisor().alive)
     return DONE
 
 
@@ -98,7 +102,7 @@ def _sync(args: argparse.Namespace) -> int:
     settings = read_settings(args.config)
     with only_one(settings.unit.state, "sync"):
         if not args.once:
-            run_sync(settings, _until_told())
+            run_sync(settings, _until_told(), alive=Supervisor().alive)
             return DONE
         deliveries = deliver_once(settings, stop=_until_told())
     print(json.dumps(deliveries.as_json()) if args.json else deliveries.in_words())
@@ -118,6 +122,10 @@ def _doctor(args: argparse.Namespace) -> int:
         for check in checks:
             print(check.in_words())
     return UNDONE if any(check.state == "failed" for check in checks) else DONE
+
+
+def _provision(args: argparse.Namespace) -> int:
+    return run_provision(args, _until_told)
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -242,6 +250,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "receive": _receive,
     "doctor": _doctor,
     "export": _export,
+    "provision": _provision,
     "bench": _bench,
 }
 
