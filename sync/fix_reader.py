@@ -4,6 +4,7 @@ import queue
 import threading
 
 from device.backoff import Backoff
+from device.boot import now_s
 from device.fix import Fix, FixSource, GpsLost
 from provisioning.log import events
 
@@ -17,11 +18,15 @@ log = events("fixes")
 
 
 class FixReader:
-    """Reads fixes in a thread of its own and puts them into a queue; goes on through losses of gpsd until it is closed."""
+    """Reads fixes in a thread of its own and puts them into a queue; goes on through losses of gpsd until it is closed.
+
+    `lost` is why gpsd is not reached, None where it is. `turned_s` is when (boot clock) it last had a fix or the lack of one.
+    """
 
     def __init__(self, source: FixSource) -> None:
         self.fixes: queue.SimpleQueue[Fix] = queue.SimpleQueue()
         self.lost: str | None = None
+        self.turned_s = now_s()
         self._error: BaseException | None = None
         self._source = source
         self._stop = threading.Event()
@@ -58,8 +63,10 @@ class FixReader:
                 if self.lost != str(error):
                     log.warning("gpsd_lost", reason=str(error))
                 self.lost = str(error)
+                self.turned_s = now_s()
                 self._stop.wait(self._backoff.next_s())
                 continue
+            self.turned_s = now_s()
             self.lost = None
             if fix is not None:
                 self._backoff.reset()

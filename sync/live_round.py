@@ -31,6 +31,9 @@ from sync.round_store import Recipients, RoundStore
 from sync.rounds import next_round_id
 
 CHECK_EVERY_S = 1.0
+HANGS_S = 30.0
+"""The reader of fixes has a fix, none, or an error at least every 11 s. One that has been silent for so long hangs."""
+
 CAMERA_TRIES = 3
 """Starts of a stalled camera in a row before the process ends and systemd starts it anew."""
 
@@ -56,7 +59,11 @@ class Outside:
 
 
 class LiveRound:
-    """`step` does what can be done now; `run` waits between, and calls `alive` once a second while all of it works."""
+    """`step` does what can be done now; `run` waits between.
+
+    `alive` is called once a second while all of it works: frames are looked at, or there are none; fixes come, or it is known
+    that they do not.
+    """
 
     def __init__(
         self,
@@ -119,7 +126,8 @@ class LiveRound:
             self._checked_s = now_s()
             self._check_camera()
             self._tell()
-            self._alive()
+            if now_s() - self._reader.turned_s < HANGS_S:
+                self._alive()
         return Outcome.WAITED if stepped is Step.IDLE else Outcome.LOOKED
 
     def _take_exposure(self, exposure: Exposure) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from provisioning.settings import Backend, Camera, Models, Settings, Unit
 from sync.aside import SALVAGED, next_aside
 from sync.database import open_database, transaction
 from sync.line import Step
-from sync.live_round import CAMERA_TRIES, LiveRound, Outcome, Outside
+from sync.live_round import CAMERA_TRIES, HANGS_S, LiveRound, Outcome, Outside
 from sync.round_store import Recipients
 from sync.rounds import AlreadyRunning, close_rounds, next_round_id, only_one, sweep
 
@@ -63,8 +64,14 @@ def capture_a_minute(gps, drive, tmp_path):
         f'[camera]\nkind = "recorded"\ndrive = "{drive}"\nwidth = 640\nheight = 480\n'
     )
     command = [sys.executable, "-m", "sync.command", "capture", "--config", str(config)]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    began, lines = threading.Event(), []
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "NOTIFY_SOCKET": str(tmp_path / "notify")}
+    began, lines, heard = threading.Event(), [], []
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(environment["NOTIFY_SOCKET"])
+
+    def hear():
+        while said := systemd.recv(100):
+            heard.append(said)
 
     def read(stream):
         for line in stream:
@@ -73,8 +80,9 @@ def capture_a_minute(gps, drive, tmp_path):
                 began.set()
 
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as run:
-        reader = threading.Thread(target=read, args=(run.stderr,))
+        reader, listener = threading.Thread(target=read, args=(run.stderr,)), threading.Thread(target=hear)
         reader.start()
+        listener.start()
         try:
             assert began.wait(MINUTE_S), lines
             threading.Event().wait(MINUTE_S)
@@ -83,7 +91,13 @@ def capture_a_minute(gps, drive, tmp_path):
         finally:
             run.kill()
             reader.join()
+            with systemd, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", environment["NOTIFY_SOCKET"])
+                listener.join()
     assert not [line for line in lines if "Traceback" in line]
+    assert heard[0] == b"READY=1\nWATCHDOG=1"
+    assert set(heard[1:]) == {b"WATCHDOG=1"}
+    assert len(heard) > MINUTE_S * 0.5  # about one a second
     return state, lines
 
 
@@ -253,6 +267,30 @@ def test_a_lost_gpsd_is_told_and_forgotten_when_it_is_back(unit):
     due(capture)
     capture.step()
     assert told(capture) == ("recording", [])
+
+
+def test_the_watchdog_is_fed_while_fixes_come_or_are_known_to_be_lost_and_not_where_their_reader_hangs(unit):
+    capture, source, _, stop = unit
+    fed = []
+    capture._alive = lambda: fed.append(now_s())
+
+    def once_a_second():
+        fed.clear()
+        due(capture)
+        capture.step()
+        return len(fed)
+
+    capture._reader.start()
+    wait_for(source.asked.is_set)
+    assert once_a_second() == 1
+    source.lost = True
+    wait_for(lambda: capture._reader.lost is not None)
+    assert once_a_second() == 1
+    source.lost = False
+    source.next_fix = lambda _: stop.wait()
+    wait_for(lambda: capture._reader.turned_s < now_s() - 0.5)
+    capture._reader.turned_s = now_s() - HANGS_S - 1.0
+    assert once_a_second() == 0
 
 
 def test_a_stalled_camera_is_opened_again_and_counted(unit):
