@@ -21,6 +21,12 @@ MARGIN = 0.2
 """What a face's, plate's or head's box is grown by on each side, in parts of the root of its area."""
 MARGIN_PX = 2.0
 """At least so much: a small box is off by whole pixels of the model's input, not by parts of itself."""
+BAND = (0.1, 0.38, 0.9, 0.95)
+"""Where a vehicle's plate must be, in parts of its box: left, top, right, bottom. Nine plates of val in ten lie in it."""
+SIDE_ON = 2.3
+"""A vehicle so many times as wide as high is seen from its side, where it has no plate."""
+NEAR_SHARE = 0.1
+"""A plate belongs to a vehicle when its middle lies in the vehicle's box, grown by this part of its sides."""
 COLOUR_SAMPLES = 32
 """A region's colour is the mean over a grid of at most so many of its rows and columns."""
 
@@ -41,7 +47,7 @@ class AnonymousFrame:
 
 
 def hide(frame: Frame, people: Sequence[Detection], signs: Sequence[Detection] = ()) -> AnonymousFrame:
-    """Hides faces, plates and the heads of persons, in a copy of the frame's pixels.
+    """Hides faces, plates and the heads of persons, in a copy of the frame's pixels; of a vehicle without a found plate the band.
 
     A region becomes one flat colour, the mean of what lay there; regions that overlap share one. Blur and coarse pixels still
     carry the structure from which faces and characters have been recognised again (McPherson et al. 2016,
@@ -65,13 +71,29 @@ def hide(frame: Frame, people: Sequence[Detection], signs: Sequence[Detection] =
 
 def _regions(people: Sequence[Detection], signs: Sequence[Detection], width: int, height: int) -> Iterable[Region]:
     vehicles = [found.box for found in people if found.label == "vehicle"]
-    for found in people:
-        if found.label == "vehicle" or (found.label == "plate" and _is_writing(found.box, signs, vehicles)):
-            continue
-        box = _head(found.box, width, height) if found.label == "person" else found.box
-        left, top, right, bottom = _outwards(box, width, height)
-        if left < right and top < bottom:
-            yield left, top, right, bottom
+    plates = [found.box for found in people if found.label == "plate"]
+    boxes = [_outwards(box, width, height) for box in plates if not _is_writing(box, signs, vehicles)]
+    boxes += [_outwards(found.box, width, height) for found in people if found.label == "face"]
+    boxes += [_outwards(_head(found.box, width, height), width, height) for found in people if found.label == "person"]
+    bare = [box for box in vehicles if not any(belongs(plate, box) for plate in plates)]
+    boxes += [_whole(band, width, height) for band in map(_band, bare) if band is not None]
+    return ((left, top, right, bottom) for left, top, right, bottom in boxes if left < right and top < bottom)
+
+
+def belongs(plate: Box, vehicle: Box) -> bool:
+    """Whether a plate is this vehicle's."""
+    more_x, more_y = NEAR_SHARE * (vehicle[2] - vehicle[0]), NEAR_SHARE * (vehicle[3] - vehicle[1])
+    x, y = (plate[0] + plate[2]) / 2, (plate[1] + plate[3]) / 2
+    return vehicle[0] - more_x <= x <= vehicle[2] + more_x and vehicle[1] - more_y <= y <= vehicle[3] + more_y
+
+
+def _band(vehicle: Box) -> Box | None:
+    """Where a vehicle's plate must be, although none was found; None where it shows its side."""
+    left, top, right, bottom = vehicle
+    wide, high = right - left, bottom - top
+    if wide > SIDE_ON * high:
+        return None
+    return left + BAND[0] * wide, top + BAND[1] * high, left + BAND[2] * wide, top + BAND[3] * high
 
 
 def _is_writing(plate: Box, signs: Sequence[Detection], vehicles: Sequence[Box]) -> bool:
@@ -97,12 +119,13 @@ def _outwards(box: Box, width: int, height: int) -> Region:
     """Grown by the margin, rounded outwards to whole pixels, clipped to the picture."""
     left, top, right, bottom = box
     margin = max(MARGIN_PX, MARGIN * math.sqrt(max(0.0, (right - left) * (bottom - top))))
-    return (
-        max(0, math.floor(left - margin)),
-        max(0, math.floor(top - margin)),
-        min(width, math.ceil(right + margin)),
-        min(height, math.ceil(bottom + margin)),
-    )
+    return _whole((left - margin, top - margin, right + margin, bottom + margin), width, height)
+
+
+def _whole(box: Box, width: int, height: int) -> Region:
+    """Rounded outwards to whole pixels, clipped to the picture."""
+    left, top, right, bottom = box
+    return max(0, math.floor(left)), max(0, math.floor(top)), min(width, math.ceil(right)), min(height, math.ceil(bottom))
 
 
 def _overlapping(regions: Sequence[Region]) -> list[list[Region]]:

@@ -59,8 +59,10 @@ class TrueSet:
     categories: Mapping[str, int]
 
 
-def read_set(data: Path, images: Path) -> TrueSet:
+def read_set(data: Path, images: Path, called: Mapping[str, str] = MappingProxyType({})) -> TrueSet:
     """The COCO file `data`, its pictures in the folder `images`; boxes of categories that are no label of ours are left out.
+
+    `called` says what a category is to be called instead.
 
     Raises:
         DataRefused: it cannot be read, or is no COCO.
@@ -74,7 +76,10 @@ def read_set(data: Path, images: Path) -> TrueSet:
     except ValueError as error:
         raise DataRefused(f"{data}: is no JSON ({error})") from error
     try:
-        labels = {int(category["id"]): label_of(category) for category in document["categories"]}
+        labels = {
+            int(category["id"]): label_of({**category, "name": called.get(category["name"], category["name"])})
+            for category in document["categories"]
+        }
         boxes: dict[int, list[Mapping[str, Any]]] = {int(image["id"]): [] for image in document["images"]}
         for annotation in document["annotations"]:
             boxes[int(annotation["image_id"])].append(annotation)

@@ -11,6 +11,7 @@ from inference.detect import Detection, detect
 from inference.letterbox import Letterboxed, letterbox
 from inference.manifest import ModelRefused, Task
 from inference.model import Model, ModelFailed, Output
+from inference.people import find_people
 
 DEADLINE_S = 2.0
 """By when the privacy model must have answered; a road photo that takes longer holds up the ring."""
@@ -77,26 +78,25 @@ class Look:
         watch.lap("letterbox")
         asked = self._beside.submit(self._roads.invoke, pictures[_size(self._roads)].pixels) if self._roads else None
         try:
-            outputs = self._ask_privacy(self._privacy, pictures, watch)
+            people = self._people(self._privacy, frame, pictures, watch)
         finally:
             wait([asked] if asked else [])  # a look that ends early leaves no work behind
         watch.lap("invoke")
-        people = _people(self._privacy, outputs, pictures)
         things, failed = self._things(pictures, asked)
         watch.lap("decode")
         anonymous = hide(frame, people, [found for found in things if found.label in PLAIN_SIGNS])
         watch.lap("hide")
         return Looked(anonymous, things, watch.seconds, failed)
 
-    def _ask_privacy(self, privacy: Model, pictures: Pictures, watch: "_Watch") -> tuple[Output, ...]:
+    def _people(self, privacy: Model, frame: Frame, pictures: Pictures, watch: "_Watch") -> tuple[Detection, ...]:
         try:
-            outputs = privacy.invoke(pictures[_size(privacy)].pixels)
+            people = find_people(privacy, frame.pixels, pictures[_size(privacy)], watch.lap)
         except ModelFailed as error:
             raise HidingFailed(str(error)) from error
         took_s = watch.elapsed_s()
         if took_s > self._deadline_s:
             raise HidingFailed(f"the privacy model took {took_s:.2f} s, allowed are {self._deadline_s:.2f} s")
-        return outputs
+        return people
 
     def _things(self, pictures: Pictures, asked: Asked | None) -> tuple[tuple[Detection, ...], str | None]:
         """What the roads model found, or nothing and the reason."""
@@ -123,13 +123,6 @@ class _Watch:
 
     def elapsed_s(self) -> float:
         return self._clock() - self._begun
-
-
-def _people(privacy: Model, outputs: tuple[Output, ...], pictures: Pictures) -> tuple[Detection, ...]:
-    try:
-        return detect(privacy.manifest, outputs, pictures[_size(privacy)])
-    except ModelFailed as error:
-        raise HidingFailed(str(error)) from error
 
 
 def _size(model: Model) -> tuple[int, int]:

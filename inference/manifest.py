@@ -85,7 +85,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is needed to use a model; `thresholds` are scores (0 to 1) from which a label counts as found."""
+    """All that is needed to use a model; `thresholds` are scores (0 to 1) from which a label counts as found.
+
+    `plate_alone` is the one of a plate that lies in no vehicle.
+    """
 
     name: str
     task: Task
@@ -95,6 +98,7 @@ class Manifest:
     strides: tuple[int, ...]
     heads: tuple[Head, ...]
     thresholds: Mapping[str, float]
+    plate_alone: float = 0.0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -163,6 +167,7 @@ def _manifest(table: Table, document: dict[str, Any]) -> Manifest:
         strides=strides,
         heads=heads,
         thresholds=_thresholds(table.table("thresholds"), heads),
+        plate_alone=table.number("plate_alone", 0.0, 0.0, 1.0),
     )
     _check_labels(table, manifest)
     return manifest

@@ -16,13 +16,14 @@ from device.frame import Frame, Pixels, Place
 from inference.anonymise import hide
 from inference.coco import DataRefused, TruePicture, TrueSet
 from inference.decode import decode, grid_of, merge
-from inference.detect import Detection, detect, in_frame
+from inference.detect import Detection, in_frame
 from inference.gallery import Drawn, figure
 from inference.labels import CRACK, CRACKS
 from inference.letterbox import letterbox
 from inference.look import PLAIN_SIGNS
 from inference.manifest import Manifest
 from inference.model import Model
+from inference.people import find_people
 from inference.scoring import IOUS, Picture, average_precision, best_threshold, centre_hit, covered, interval_95, match, pair
 
 FLOOR = 0.01
@@ -107,7 +108,7 @@ class Trial:
         assert self._privacy is not None
         manifest = self._privacy.manifest
         boxed = letterbox(pixels, manifest.input.width, manifest.input.height)
-        people = detect(manifest, self._privacy.invoke(boxed.pixels), boxed)
+        people = find_people(self._privacy, pixels, boxed)
         signs = [found for found in certain if found.label in PLAIN_SIGNS]
         frame = Frame(pixels, 0.0, NOWHERE, true.file.name)
         kept = hide(frame, people, signs)

@@ -44,8 +44,8 @@ def read_sources(data: Path, plans: Sequence[PictureSet], labels: Sequence[str])
     """Reads the training split of all sets."""
     sources = []
     for plan in plans:
-        truth = read_split(data, plan.name, "train")
-        pictures = decoded(truth, labels)
+        truth = read_split(data, plan, "train")
+        pictures = decoded(truth, labels, others=plan.others)
         told = supervision(truth.categories, plan.absent, labels)
         numbers = {label: number for number, label in enumerate(labels) if label in COVERS} if plan.roads else {}
         sources.append(Source(plan, pictures, draw_weights(pictures, len(labels)), told, numbers))

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from inference.labels import CRACKS
 from inference.training.network import STRIDES
-from inference.training.sets import Supervision
+from inference.training.sets import OTHER, Supervision
 
 Tensor = Any
 
@@ -73,13 +73,18 @@ def overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     return iou, iou - (hull - union) / hull
 
 
+def _inside(boxes: Tensor, grid: Grid) -> Tensor:
+    """(n, 4) -> (n, points): whether a point lies in a box."""
+    return torch.cat([grid.centres - boxes[:, None, :2], boxes[:, None, 2:] - grid.centres], -1).amin(-1) > 0
+
+
 def assign(scores: Tensor, found: Tensor, boxes: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
     """Gives points to boxes.
 
     `scores` is (boxes, points): how much each point believes in each box's label; `found` is (points, 4): the box it proposes.
     Gives each point the number of its box, or -1, and the score that it should reach.
     """
-    inside = torch.cat([grid.centres - boxes[:, None, :2], boxes[:, None, 2:] - grid.centres], -1).amin(-1) > 0
+    inside = _inside(boxes, grid)
     for row in (~inside.any(1)).nonzero()[:, 0]:  # thinner than a cell: the nearest point
         middle = (boxes[row, :2] + boxes[row, 2:]) / 2
         inside[row, (grid.centres - middle).square().sum(-1).argmin()] = True
@@ -104,7 +109,7 @@ def detection_loss(scores: Tensor, log_distances: Tensor, truths: Sequence[Truth
     for number, truth in enumerate(truths):
         wanted[number], weight[number], points, owner = _targets(belief[number], boxes[number].detach(), truth, grid)
         if len(points):
-            own = truth.boxes[owner]
+            own = truth.boxes[truth.labels != OTHER][owner]
             share = wanted[number, points].amax(-1)
             reach = torch.cat([grid.centres[points] - own[:, :2], own[:, 2:] - grid.centres[points]], -1)
             distances = (reach / grid.strides[points, None]).clamp(min=SHORTEST).log()
@@ -121,19 +126,26 @@ def detection_loss(scores: Tensor, log_distances: Tensor, truths: Sequence[Truth
 
 
 def _targets(belief: Tensor, found: Tensor, truth: Truth, grid: Grid) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Wanted scores and weights (points, labels) of one picture; its points that own a box, and the numbers of these boxes."""
+    """Wanted scores and weights (points, labels) of one picture; its points that own a box, and the numbers of these boxes.
+
+    Boxes of `OTHER` are not counted.
+    """
     wanted, any_crack = torch.zeros_like(belief), truth.supervision.any_crack
     weight = torch.from_numpy(truth.supervision.judged).expand_as(belief).clone()
+    other = truth.labels == OTHER
+    if other.any():  # there it is something else for certain
+        weight[_inside(truth.boxes[other], grid).any(0)] = 1.0
     strongest = belief[:, :KINDS].argmax(1) if any_crack else None
     if any_crack:  # a crack of unknown kind: the kind that the network believes in most; it says nothing about the two others
         weight[:, :KINDS] = functional.one_hot(strongest, KINDS).to(weight)
     points = owner = torch.zeros(0, dtype=torch.int64)
-    if len(truth.boxes):
+    known = Truth(truth.boxes[~other], truth.labels[~other], truth.supervision)
+    if len(known.boxes):
         by_label = torch.cat([belief, belief[:, :KINDS].amax(1, keepdim=True)], 1)
-        owners, reachable = assign(by_label[:, truth.labels].T, found, truth.boxes, grid)
+        owners, reachable = assign(by_label[:, known.labels].T, found, known.boxes, grid)
         points = (owners >= 0).nonzero()[:, 0]
         owner = owners[points]
-        labels = truth.labels[owner]
+        labels = known.labels[owner]
         if strongest is not None:
             labels = torch.where(labels == belief.shape[1], strongest[points], labels)
         wanted[points, labels] = reachable[points].clamp(min=1e-4)

@@ -5,7 +5,7 @@ shows; about all others it says nothing. Everything is COCO: `train.json`, `val.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -28,6 +28,7 @@ SURFACE: Final = (*CRACKS, "pothole", "patch", "manhole", "manhole_open")
 ROAD_LABELS: Final = (*SURFACE, *POSTS, "drain")
 PRIVACY_LABELS: Final = ("plate", "face")
 UNCLEAR: Final = "unclear"
+OTHER: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class PictureSet:
 
     `per_batch` pictures of each batch come from it, half a one means one in every second batch. `zoom` is the range of scales,
     relative to the letterboxed picture. `absent` are labels that it does not label and that its pictures (almost) never show:
-    there they are trained as not present. Onto pictures of `roads` drains and covers are drawn (covers.py).
+    there they are trained as not present. Onto pictures of `roads` drains and covers are drawn (covers.py). `called` renames
+    its categories. With `others`, what it labels and the network does not know teaches that nothing else is there.
     """
 
     name: str
@@ -45,10 +47,12 @@ class PictureSet:
     zoom: tuple[float, float]
     absent: tuple[str, ...] = ()
     roads: bool = False
+    called: Mapping[str, str] = field(default_factory=dict)
+    others: bool = False
 
 
 class Picture(NamedTuple):
-    """`boxes` (n, 4): left, top, right, bottom in pixels; `labels` (n,): numbers of the task's labels, one more for CRACK."""
+    """`boxes` (n, 4): left, top, right, bottom in pixels; `labels` (n,): numbers of the labels, one more for CRACK, or OTHER."""
 
     image: Image.Image
     boxes: Floats
@@ -69,11 +73,15 @@ ROMANIA: Final = "MIT (Robert Lucian Chiriac, 2020)"
 OPENALPR: Final = f"{UNCLEAR}: repository AGPL-3.0, rights in the photographs not stated"
 PORTRAITS: Final = f"{UNCLEAR}: repository MIT, rights in the press photographs not stated"
 
-STREET: Final = "street"
-STREET_AT: Final = Path(".runs") / STREET
-STREET_FRAMES: Final = {"train": 480, "val": 120}
-STREET_SEEDS: Final = {"train": 3, "val": 4}
-STREET_CAMERA: Final = Pinhole(640, 480, 1.35, 6.0, 0.0, 63.0)
+STREETS_AT: Final = Path(".runs")
+# Drawn by ronde: as the car sees it, and the pavement on the right as if from near by. Frames and seed of each split.
+STREETS: Final[Mapping[str, tuple[Pinhole, Mapping[str, tuple[int, int]]]]] = {
+    "street": (Pinhole(640, 480, 1.35, 6.0, 0.0, 63.0), {"train": (480, 3), "val": (120, 4)}),
+    "street-near": (Pinhole(640, 480, 1.35, 2.0, 8.0, 32.0), {"train": (320, 5), "val": (80, 6)}),
+}
+# What the street calls a head is a face to the privacy network, seen from any side; its faces are parts of these.
+HEADS: Final = {"head": "face", "face": ""}
+DRAWN: Final = "drawn by ronde"
 WEB: Final = f"{UNCLEAR}: source unknown"
 
 ROAD_SETS: Final = (
@@ -84,7 +92,7 @@ ROAD_SETS: Final = (
     PictureSet("signs-germany", GTSDB, 2, (0.8, 1.7), (*SURFACE, "drain")),
     PictureSet("potholes-web", WEB, 1, (0.5, 1.2), (*POSTS, "manhole", "manhole_open", "drain")),
     PictureSet("manholes-web", WEB, 1, (0.4, 1.2), (*POSTS, "pothole", "drain")),
-    PictureSet(STREET, "drawn by ronde", 1.5, (0.8, 1.7)),
+    PictureSet("street", DRAWN, 1.5, (0.8, 1.7)),
     # Nothing of the road is labelled in these; they teach what it is not.
     PictureSet("plates-romania", ROMANIA, 0.5, (0.7, 1.4), (*CRACKS, "pothole", "manhole_open", "drain")),
     PictureSet("plates", OPENALPR, 0.5, (0.5, 1.3), ("pothole", "manhole", "manhole_open", "drain", *SIGNS)),
@@ -92,11 +100,16 @@ ROAD_SETS: Final = (
     PictureSet("fire-smoke", WEB, 0.5, (0.4, 1.3), (*SURFACE, "drain", *SIGNS)),
 )
 PRIVACY_SETS: Final = (
-    PictureSet("plates-romania", ROMANIA, 6, (0.6, 2.0), ("face",)),
-    PictureSet("plates", OPENALPR, 4, (0.35, 1.3)),
-    PictureSet("faces", PORTRAITS, 4, (0.15, 1.2), ("plate",)),
+    PictureSet("plates-romania", ROMANIA, 5, (0.6, 2.6), ("face",)),
+    PictureSet("plates", OPENALPR, 3, (0.35, 1.3)),
+    PictureSet("faces", PORTRAITS, 3, (0.12, 1.2), ("plate",)),
+    PictureSet("street", DRAWN, 1.5, (0.8, 2.2), called=HEADS),
+    PictureSet("street-near", DRAWN, 1.5, (0.5, 1.3), called=HEADS),
     PictureSet("rdd2022-china-motorbike", RDD, 1, (0.6, 1.3), PRIVACY_LABELS),
-    PictureSet("dnit-brazil", DNIT, 1, (0.6, 1.3), PRIVACY_LABELS),
+    PictureSet("dnit-brazil", DNIT, 1.5, (0.6, 1.3), PRIVACY_LABELS),
+    # Their cars' plates are not labelled: only their signs say anything, that they are no plate and no face.
+    PictureSet("signs-france", f"{UNCLEAR}: none stated", 0.75, (0.5, 1.6), others=True),
+    PictureSet("signs-germany", GTSDB, 0.75, (0.8, 2.0), others=True),
 )
 TASKS: Final[Mapping[str, tuple[tuple[str, ...], tuple[PictureSet, ...]]]] = {
     "roads": (ROAD_LABELS, ROAD_SETS),
@@ -104,23 +117,24 @@ TASKS: Final[Mapping[str, tuple[tuple[str, ...], tuple[PictureSet, ...]]]] = {
 }
 
 
-def read_street(split: str) -> TrueSet:
-    """Reads the street, drawn where it is not yet: a set without licences, its towns those of the purpose `training`."""
-    folder = STREET_AT / split
+def read_street(name: str, split: str, called: Mapping[str, str]) -> TrueSet:
+    """Reads a street, drawn where it is not yet: its towns are those of the purpose `training`."""
+    folder = STREETS_AT / name / split
+    camera, splits = STREETS[name]
     if not (folder / "truth.json").is_file():
-        write_set(folder, STREET_FRAMES[split], STREET_SEEDS[split], "training", STREET_CAMERA)
-    return read_set(folder / "truth.json", folder / "images")
+        write_set(folder, *splits[split], "training", camera)
+    return read_set(folder / "truth.json", folder / "images", called)
 
 
-def read_split(data: Path, name: str, split: str) -> TrueSet:
+def read_split(data: Path, plan: PictureSet, split: str) -> TrueSet:
     """Reads what a set's pictures show; `split` is train or val.
 
     Raises:
         DataRefused: the set is missing, or is no COCO.
     """
-    if name == STREET:
-        return read_street(split)
-    return read_set(data / name / f"{split}.json", data / name / "images")
+    if plan.name in STREETS:
+        return read_street(plan.name, split, plan.called)
+    return read_set(data / plan.name / f"{split}.json", data / plan.name / "images", plan.called)
 
 
 def supervision(own: Collection[str], absent: Sequence[str], labels: Sequence[str]) -> Supervision:
@@ -135,15 +149,18 @@ def told(labels: Sequence[str]) -> set[str]:
     return {*labels, *((CRACK,) if set(CRACKS) <= set(labels) else ())}
 
 
-def decoded(truth: TrueSet, labels: Sequence[str]) -> list[Picture]:
-    """Decodes all pictures of a split, with those of its boxes that are among `labels` (or CRACK, if these hold the cracks)."""
+def decoded(truth: TrueSet, labels: Sequence[str], *, others: bool = False) -> list[Picture]:
+    """Decodes all pictures of a split, with those of its boxes that are among `labels` (or CRACK, if these hold the cracks).
+
+    With `others` its other boxes stay too, as `OTHER`.
+    """
     place = {label: number for number, label in enumerate(labels)}
     if CRACK in told(labels):
         place[CRACK] = len(labels)
     pictures = []
     for picture in truth.pictures:
-        kept = [number for number, label in enumerate(picture.labels) if label in place and not picture.crowd[number]]
-        numbers = np.array([place[picture.labels[number]] for number in kept], np.int64)
+        kept = [number for number, label in enumerate(picture.labels) if (others or label in place) and not picture.crowd[number]]
+        numbers = np.array([place.get(picture.labels[number], OTHER) for number in kept], np.int64)
         pictures.append(Picture(Image.fromarray(picture.pixels()), picture.boxes[kept].astype(np.float32), numbers))
     return pictures
 
@@ -152,7 +169,7 @@ def draw_weights(pictures: Sequence[Picture], labels: int) -> Floats:
     """How often to draw each picture: up to three times as often where it shows a label that fewer than 3 in 10 pictures show."""
     shown = np.zeros((len(pictures), labels + 1), bool)
     for row, picture in zip(shown, pictures, strict=True):
-        row[picture.labels] = True
+        row[picture.labels[picture.labels != OTHER]] = True
     share = np.maximum(shown.mean(0), 1e-6)
     rarity = np.sqrt(0.3 / share).clip(1, 3)
     weights: Floats = np.where(shown, rarity, 1.0).max(1).astype(np.float32)

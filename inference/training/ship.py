@@ -16,7 +16,7 @@ from inference.training.convert import INPUT_SCALE, describe_outputs, write_floa
 from inference.training.fit import trained
 from inference.training.judge import Judged, look_at
 from inference.training.network import STRIDES
-from inference.training.report import accuracy, choose_thresholds, hiding, privacy_thresholds, write_report
+from inference.training.report import Hiding, accuracy, choose_thresholds, hiding, privacy_thresholds, write_report
 from inference.training.sets import TASKS, PictureSet, read_split, told
 from inference.training.weights import HEIGHT, MEAN, STD, WIDTH, origin
 
@@ -71,8 +71,8 @@ def found_out(task: str, exact: Sequence[Judged], small: Sequence[Judged]) -> Do
     document: Document = {"ap50": accuracy(exact, small)}
     if task == "roads":
         return {"thresholds": choose_thresholds(small, TASKS[task][0])} | document
-    thresholds = privacy_thresholds(small)
-    return {"thresholds": thresholds} | document | {"recall": hiding(small, thresholds)}
+    thresholds, alone = privacy_thresholds(small)
+    return {"thresholds": thresholds, "plate_alone": alone} | document | {"recall": hiding(small, Hiding(thresholds, alone))}
 
 
 def calibration_pictures(data: Path, plans: Sequence[PictureSet]) -> list[npt.NDArray[np.uint8]]:
@@ -81,7 +81,7 @@ def calibration_pictures(data: Path, plans: Sequence[PictureSet]) -> list[npt.ND
     whole = sum(plan.per_batch for plan in plans)
     chosen = []
     for plan in plans:
-        pictures = read_split(data, plan.name, "train").pictures
+        pictures = read_split(data, plan, "train").pictures
         count = min(len(pictures), round(CALIBRATION_PICTURES * plan.per_batch / whole))
         places = rng.choice(len(pictures), count, replace=False)
         chosen += [letterbox(pictures[place].pixels(), WIDTH, HEIGHT).pixels for place in places]
@@ -113,7 +113,7 @@ def describe(path: Path, name: str, task: str) -> Document:
 
 def about(data: Path, plan: PictureSet, labels: Sequence[str]) -> Document:
     """A set's part in a model: its licence, and how many pictures and boxes of its training split taught something."""
-    pictures = read_split(data, plan.name, "train").pictures
+    pictures = read_split(data, plan, "train").pictures
     boxes = sum(label in told(labels) for picture in pictures for label in picture.labels)
     return {"set": plan.name, "licence": plan.licence, "pictures": len(pictures), "boxes": boxes}
 

@@ -35,7 +35,8 @@ def low_sun(pixels: Pixels, rng: Rng) -> Pixels:
     y, x = np.ogrid[:height, :width]
     away = np.hypot((x - rng.uniform(0, width)) / width, (y - rng.uniform(-0.2, 0.5) * height) / height)
     glare = np.exp(-((away / rng.uniform(0.15, 0.5)) ** 2))[..., None] * np.array([170, 150, 115])
-    return np.clip(pixels * rng.uniform(0.8, 1.0) + glare + rng.uniform(0, 25), 0, 255).astype(np.uint8)
+    bright: Pixels = np.clip(pixels * rng.uniform(0.8, 1.0) + glare + rng.uniform(0, 25), 0, 255).astype(np.uint8)
+    return bright
 
 
 def drops(pixels: Pixels, rng: Rng) -> Pixels:

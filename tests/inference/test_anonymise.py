@@ -110,9 +110,24 @@ def test_a_vehicles_rear_taken_for_a_sign_does_not_free_its_plate_nor_a_sign_a_f
     assert len(hide_in_street(Detection("face", 0.5, (410, 130, 430, 150)), signs=[sign])) == 1
 
 
-def test_a_vehicle_alone_hides_nothing():
-    kept = hide(frame_of(noise()), [Detection("vehicle", 0.9, (10, 10, 100, 100))])
-    assert (kept.hidden, kept.hidden_share) == ((), 0.0)
+def test_of_a_vehicle_without_a_found_plate_the_band_is_hidden_where_it_must_be():
+    vehicle = Detection("vehicle", 0.9, (100, 100, 300, 300))
+    (band,) = hide_in_street(vehicle)
+    assert band[0] > 100
+    assert band[2] < 300
+    assert 160 < band[1] < 200
+    assert 270 < band[3] < 300
+
+
+def test_of_a_vehicle_with_a_found_plate_no_more_than_the_plate_is_hidden():
+    vehicle, plate = Detection("vehicle", 0.9, (100, 100, 300, 300)), Detection("plate", 0.4, (170, 240, 230, 260))
+    assert hide_in_street(vehicle, plate) == hide_in_street(plate)
+    other = Detection("vehicle", 0.9, (400, 100, 600, 300))
+    assert len(hide_in_street(vehicle, plate, other)) == 2
+
+
+def test_a_vehicle_seen_from_its_side_shows_no_plate():
+    assert hide_in_street(Detection("vehicle", 0.9, (100, 100, 400, 220))) == ()
 
 
 def test_the_colour_is_that_of_the_place():

@@ -55,7 +55,7 @@ def test_grass_is_no_road():
     grass = Picture(Image.new("RGB", (512, 384), (60, 140, 40)), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
     for after in drawn(grass, 10):
         assert not len(after.labels)
-        assert np.asarray(after.image).tolist() == np.asarray(grass.image).tolist()
+        assert np.array_equal(np.asarray(after.image), np.asarray(grass.image))
 
 
 def test_the_same_seed_draws_the_same():

@@ -1,5 +1,6 @@
 """What a set teaches: its labels, what it never shows, and cracks whose kind it does not say."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,13 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.coco import TruePicture, TrueSet
+from inference.coco import TruePicture, TrueSet, read_set
 from inference.labels import BY_NAME, CRACK, CRACKS
 from inference.training.sets import (
+    HEADS,
+    OTHER,
     POSTS,
     PRIVACY_LABELS,
     ROAD_LABELS,
-    STREET,
+    ROAD_SETS,
+    STREETS,
     TASKS,
     Picture,
     decoded,
@@ -23,6 +27,7 @@ from inference.training.sets import (
 )
 
 DATA = Path(os.environ.get("RONDE_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
+DNIT = next(plan for plan in ROAD_SETS if plan.name == "dnit-brazil")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no pictures at {DATA}: set RONDE_DATA to the folder of the data sets")
 
 
@@ -53,10 +58,13 @@ def test_no_set_says_that_it_never_shows_what_it_labels():
         pytest.skip(f"no pictures at {DATA}: set RONDE_DATA to the folder of the data sets")
     for labels, plans in TASKS.values():
         for plan in plans:
-            if plan.name == STREET:  # not drawn here: it labels everything of the road
+            if plan.name in STREETS:  # not drawn here: it labels everything
                 assert not plan.absent
                 continue
-            own = set(read_split(DATA, plan.name, "val").categories)
+            own = set(read_split(DATA, plan, "val").categories)
+            if plan.others:
+                assert own, plan.name
+                continue
             assert not own & set(plan.absent), plan.name
             assert not (CRACK in own and set(CRACKS) & set(plan.absent)), plan.name
             assert supervision(own, plan.absent, labels).judged.any(), plan.name
@@ -71,7 +79,7 @@ def test_labels_are_ronde_labels_and_every_set_has_a_licence():
 
 @needs_data
 def test_boxes_come_with_the_number_of_their_label():
-    truth = read_split(DATA, "dnit-brazil", "val")
+    truth = read_split(DATA, DNIT, "val")
     pictures = decoded(truth, ROAD_LABELS)
     assert len(pictures) == len(truth.pictures)
     numbers = np.concatenate([picture.labels for picture in pictures])
@@ -90,9 +98,33 @@ def test_boxes_that_are_too_small_or_covered_to_be_seen_teach_nothing(tmp_path):
     assert picture.boxes.tolist() == [[0, 0, 20, 20]]
 
 
+def test_what_a_network_does_not_know_is_left_out_or_is_something_else(tmp_path):
+    Image.new("RGB", (64, 48)).save(tmp_path / "street.png")
+    boxes = np.array([(0, 0, 20, 20), (30, 30, 44, 44)], float)
+    true = TruePicture(1, tmp_path / "street.png", (64, 48), ("plate", "sign_stop"), boxes, np.zeros(2, bool))
+    for others, wanted in ((False, [0]), (True, [0, OTHER])):
+        (picture,) = decoded(TrueSet((true,), {}), PRIVACY_LABELS, others=others)
+        assert picture.labels.tolist() == wanted
+        assert draw_weights([picture], len(PRIVACY_LABELS)).tolist() == [1]
+
+
+def test_categories_can_be_called_something_else(tmp_path):
+    (tmp_path / "images").mkdir()
+    document = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": 1, "name": "head"}, {"id": 2, "name": "face"}, {"id": 3, "name": "plate"}],
+        "annotations": [{"image_id": 1, "category_id": number, "bbox": [number, 0, 5, 5], "iscrowd": 0} for number in (1, 2, 3)],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(document))
+    assert read_set(tmp_path / "truth.json", tmp_path / "images").pictures[0].labels == ("face", "plate")
+    (picture,) = read_set(tmp_path / "truth.json", tmp_path / "images", HEADS).pictures
+    assert picture.labels == ("face", "plate")
+    assert picture.boxes[:, 0].tolist() == [1, 3]
+
+
 @needs_data
 def test_boxes_of_other_tasks_are_left_out():
-    pictures = decoded(read_split(DATA, "dnit-brazil", "val"), PRIVACY_LABELS)
+    pictures = decoded(read_split(DATA, DNIT, "val"), PRIVACY_LABELS)
     assert not any(len(picture.boxes) for picture in pictures)
 
 
