@@ -23,7 +23,7 @@ NO_FRAME = "no_frame"
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What lies on the road: along the odometer from and to, across from `left_m` to `right_m` of the path (right is positive)."""
+    """What lies on the road: along the odometer, and across from `left_m` to `right_m` of the path (right is positive)."""
 
     label: str
     from_m: float
@@ -53,7 +53,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A stretch. `grade`, `low` and `high` (95 %) are None below the least coverage; `reasons` say why how many cells do not count."""
+    """A stretch. `grade`, `low` and `high` (95 %) are None below the least coverage.
+
+    `cells` count; `reasons` say how many do not, and why.
+    """
 
     from_m: float
     to_m: float
@@ -99,7 +102,7 @@ def grade_of(cells: Sequence[Cell], scale: Scale) -> Grade:
 def stretches_of(from_m: float, to_m: float, length_m: float, cuts_m: Iterable[float] = ()) -> tuple[tuple[float, float], ...]:
     """Pieces of at most `length_m`, cut at `cuts_m` (where a street ends) as well; those between two cuts are of one length."""
     edges = [from_m, *sorted(cut_m for cut_m in cuts_m if from_m < cut_m < to_m), to_m]
-    pieces = []
+    pieces: list[tuple[float, float]] = []
     for begin_m, end_m in pairwise(edges):
         number = max(1, math.ceil((end_m - begin_m) / length_m - 1e-6))
         marks_m = [begin_m + (end_m - begin_m) * n / number for n in range(number)] + [end_m]
@@ -168,8 +171,7 @@ def _piecewise(shares: Floats, anchors: tuple[float, float, float]) -> Floats:
     """Linear between (0, 1) and the anchors; beyond the last as steep as before it, up to 5."""
     steep = (ANCHORED[2] - ANCHORED[1]) / (anchors[2] - anchors[1])
     end = anchors[2] + (WORST - ANCHORED[2]) / steep
-    grades: Floats = np.interp(shares, [0.0, *anchors, end], [BEST, *ANCHORED, WORST])
-    return grades
+    return np.interp(shares, [0.0, *anchors, end], [BEST, *ANCHORED, WORST]).astype(np.float64, copy=False)
 
 
 def _interval(extents: Floats, areas_m2: Floats, scale: Scale) -> tuple[float, float]:
