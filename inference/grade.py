@@ -171,7 +171,7 @@ def _piecewise(shares: Floats, anchors: tuple[float, float, float]) -> Floats:
     """Linear between (0, 1) and the anchors; beyond the last as steep as before it, up to 5."""
     steep = (ANCHORED[2] - ANCHORED[1]) / (anchors[2] - anchors[1])
     end = anchors[2] + (WORST - ANCHORED[2]) / steep
-    return np.interp(shares, [0.0, *anchors, end], [BEST, *ANCHORED, WORST]).astype(np.float64, copy=False)
+    return np.asarray(np.interp(shares, [0.0, *anchors, end], [BEST, *ANCHORED, WORST]), np.float64)
 
 
 def _interval(extents: Floats, areas_m2: Floats, scale: Scale) -> tuple[float, float]:
