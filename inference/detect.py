@@ -1,9 +1,9 @@
 """One box, one label, one score, in one frame; and all of them that a model's outputs hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from inference.decode import MOST_CANDIDATES, Found, decode, grid_of
+from inference.decode import MOST_CANDIDATES, Found, decode, grid_of, merge
 from inference.letterbox import Letterboxed
 from inference.manifest import Head, Manifest
 from inference.model import ModelFailed, Output
@@ -33,6 +33,19 @@ def detect(manifest: Manifest, outputs: Sequence[Output], picture: Letterboxed) 
             raise ModelFailed(f"{manifest.name} finds something at {found.candidates} points: its output is saturated")
         detections += in_frame(head, found, picture)
     return tuple(detections)
+
+
+def everything(
+    manifest: Manifest, outputs: Sequence[Output], picture: Letterboxed, groups: Mapping[str, Sequence[str]], least: float
+) -> list[Detection]:
+    """What reaches the score `least`, of the labels of `groups`: each stands for its members, by their highest score."""
+    found: list[Detection] = []
+    for head, output in zip(manifest.heads, outputs, strict=True):
+        here = {label: members for label, members in groups.items() if set(members) <= set(head.labels)}
+        if here:
+            merged, scores = merge(head, output, here)
+            found += in_frame(merged, decode(merged, scores, grid_of(manifest), dict.fromkeys(here, least)), picture)
+    return found
 
 
 def in_frame(head: Head, found: Found, picture: Letterboxed) -> list[Detection]:

@@ -14,6 +14,7 @@ try:  # the successor wherever it has a wheel; the runtime of old on 32-bit Arm 
 except ImportError:
     from tflite_runtime.interpreter import Interpreter
 
+RUNTIME = str(Interpreter.__module__).partition(".")[0]
 SCALE_TOLERANCE = 1e-5
 """Relative: a manifest carries the file's float32 scales as decimal text."""
 
@@ -21,15 +22,15 @@ SCALE_TOLERANCE = 1e-5
 class TfliteModel:
     """A .tflite file, loaded from the very bytes whose sha256 was checked. Used by one thread at a time."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        """Load and check.
+    def __init__(self, path: Path, threads: int = 1, *, plain: bool = False) -> None:
+        """Load and check; `plain` without XNNPACK, whose kernels round otherwise (ai-edge-litert alone).
 
         Raises:
             ModelRefused: the file, its manifest, or what the runtime finds in the file.
         """
         self._manifest, content = read_model(path)
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter = Interpreter(model_content=content, num_threads=threads, **_resolver(plain=plain))
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelRefused(f"{path}: the runtime cannot load it ({_first_line(error)})") from error
@@ -62,6 +63,14 @@ class TfliteModel:
         if self._bits is None:
             return self._table[picture]
         return np.bitwise_xor(picture, self._bits).view(self._table.dtype)
+
+
+def _resolver(*, plain: bool) -> dict[str, Any]:
+    if not plain:
+        return {}
+    from ai_edge_litert.interpreter import OpResolverType  # noqa: PLC0415  # the runtime of old has none, and is asked for none
+
+    return {"experimental_op_resolver_type": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
 
 
 def _table(picture: Input) -> Values:

@@ -15,8 +15,7 @@ from rich.progress import track
 from device.frame import Frame, Pixels, Place
 from inference.anonymise import hide
 from inference.coco import DataRefused, TruePicture, TrueSet
-from inference.decode import decode, grid_of, merge
-from inference.detect import Detection, in_frame
+from inference.detect import Detection, everything
 from inference.gallery import Drawn, figure
 from inference.labels import CRACK, CRACKS
 from inference.letterbox import letterbox
@@ -92,13 +91,7 @@ class Trial:
         begun = time.perf_counter()
         outputs = self._model.invoke(boxed.pixels)
         seen.invoke_s.append(time.perf_counter() - begun)
-        every: list[Detection] = []
-        for head, output in zip(self.manifest.heads, outputs, strict=True):
-            here = {label: members for label, members in self.groups.items() if set(members) <= set(head.labels)}
-            if here:
-                merged, scores = merge(head, output, here)
-                found = decode(merged, scores, grid_of(self.manifest), dict.fromkeys(here, FLOOR))
-                every += in_frame(merged, found, boxed)
+        every = everything(self.manifest, outputs, boxed, self.groups, FLOOR)
         seen.found[true.id] = every
         return [found for found in every if found.score >= self.own_threshold(found.label)]
 

@@ -11,13 +11,13 @@ from PIL import Image
 
 from inference.closer import gather
 from inference.coco import TruePicture
-from inference.decode import decode, grid_of, merge
-from inference.detect import Detection, in_frame
+from inference.detect import Detection, everything
 from inference.labels import CRACK, CRACKS
 from inference.letterbox import letterbox
 from inference.model import Model
 from inference.people import plates_in
 from inference.scoring import Matched, average_precision, match
+from inference.scoring import Picture as Pictured
 from inference.training.covers import COVERS, with_covers
 from inference.training.sets import Picture, PictureSet, read_split, told
 from inference.trial import of_label
@@ -52,8 +52,7 @@ class Judged:
 
     def matched(self, label: str, least_iou: float) -> Matched:
         """What was found of a label, against what is there; of a label that the set never shows, all is false."""
-        pairs = zip(self.pictures, self.found, strict=True)
-        return match((of_label(picture, found, label) for picture, found in pairs), least_iou)
+        return match(pictures_of(self, label), least_iou)
 
 
 class Working(NamedTuple):
@@ -110,14 +109,15 @@ def find(model: Model, pixels: npt.NDArray[np.uint8], *, any_crack: bool) -> tup
     """All that a model finds in a picture from `FROM_SCORE` on; with `any_crack`, its three cracks count as one label, CRACK."""
     manifest = model.manifest
     boxed = letterbox(pixels, manifest.input.width, manifest.input.height)
-    found: list[Detection] = []
-    for head, output in zip(manifest.heads, model.invoke(boxed.pixels), strict=True):
-        groups: dict[str, tuple[str, ...]] = {label: (label,) for label in head.labels}
-        if any_crack and set(CRACKS) <= set(head.labels):
-            groups = {CRACK: CRACKS} | {label: (label,) for label in head.labels if label not in CRACKS}
-        seen, scores = merge(head, output, groups)
-        found += in_frame(seen, decode(seen, scores, grid_of(manifest), dict.fromkeys(groups, FROM_SCORE)), boxed)
-    return tuple(found)
+    groups: dict[str, tuple[str, ...]] = {label: (label,) for label in manifest.labels if not (any_crack and label in CRACKS)}
+    if any_crack and set(CRACKS) <= set(manifest.labels):
+        groups[CRACK] = CRACKS
+    return tuple(everything(manifest, model.invoke(boxed.pixels), boxed, groups, FROM_SCORE))
+
+
+def pictures_of(judged: Judged, label: str) -> list[Pictured]:
+    """What is there and what was found of one label, picture by picture."""
+    return [of_label(picture, found, label) for picture, found in zip(judged.pictures, judged.found, strict=True)]
 
 
 def precision_of(judged: Judged, label: str, least_iou: float) -> float:

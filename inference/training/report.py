@@ -12,9 +12,10 @@ import numpy as np
 from device.frame import Frame, Place
 from inference.anonymise import AnonymousFrame, belongs, hide
 from inference.detect import Detection
+from inference.paired import ENOUGH, paired_loss
 from inference.people import kept
 from inference.scoring import covered, interval_95
-from inference.training.judge import IOU, LENIENT, VEHICLE, Judged, best_working, precision_of, quiet_from, shown
+from inference.training.judge import IOU, LENIENT, VEHICLE, Judged, best_working, pictures_of, precision_of, quiet_from, shown
 from inference.training.sets import SIGNS
 
 Document = dict[str, Any]
@@ -136,9 +137,10 @@ def write_report(path: Path, document: Document, judged: Sequence[Judged]) -> No
     lines = [f"# {document['name']}", "", "| set | label | boxes | float | INT8 |", "|---|---|---|---|---|"]
     for name, entry in document["ap50"].items():
         rows = [*entry["labels"].items(), ("mean", entry["mean"])]
-        lines += [
-            f"| {name} | {label} | {row.get('boxes', '')} | {row['float']:.3f} | {row['int8']:.3f} |" for label, row in rows
-        ]
+        bound = f", INT8 loses at most {entry['lost_at_most_95']:.3f}" if "lost_at_most_95" in entry else ""
+        for label, row in rows:
+            where = f"{name}{bound}" if label == "mean" else name
+            lines.append(f"| {where} | {label} | {row.get('boxes', '')} | {row['float']:.3f} | {row['int8']:.3f} |")
     lines += ["", "| label | threshold | best F1 at | F1 | precision | recall | boxes |", "|---|---|---|---|---|---|---|"]
     for label, threshold in document["thresholds"].items():
         if any(label in shown(one) for one in judged):
@@ -157,8 +159,11 @@ def _accuracy(full: Judged, quantized: Judged, least_iou: float) -> Document:
     for label, count in shown(full).items():
         exact, small = (round(precision_of(one, label, least_iou), 4) for one in (full, quantized))
         labels[label] = {"float": exact, "int8": small, "boxes": count}
+    before, after = ({label: pictures_of(one, label) for label in labels} for one in (full, quantized))
+    loss = paired_loss(before, after, least_iou)
     mean = {kind: round(statistics.fmean(row[kind] for row in labels.values()), 4) for kind in ("float", "int8")}
-    return {"iou": least_iou, "labels": labels, "mean": mean}
+    bound = {"lost_at_most_95": round(loss.lost_at_most, 4)} if loss.boxes >= ENOUGH else {}
+    return {"iou": least_iou, "labels": labels, "mean": mean} | bound
 
 
 def _up(score: float) -> float:
