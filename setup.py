@@ -27,7 +27,7 @@ setup(
     package_data={
         "device": ["py.typed"],
         "inference": ["py.typed", "models/*.tflite", "models/*.json"],
-        "sync": ["py.typed", "schemas/*.json"],
+        "sync": ["py.typed", "schemas/*.json", "map/static/*", "map/static/*/*", "map/static/*/*/*"],
         "provisioning": ["py.typed"],
     },
     entry_points={"console_scripts": ["ronde = sync.command:main"]},
@@ -44,6 +44,8 @@ setup(
         "sqlite-utils>=4.2",
         "rich>=13",
         "cryptography>=42",
+        "starlette>=0.40",
+        "uvicorn>=0.30",
         'tomli>=2; python_version < "3.11"',
     ],
     extras_require={
@@ -60,6 +62,7 @@ setup(
             "import-linter>=2",
             "jsonschema[format]>=4.21",
             "mypy>=1.13",
+            "playwright>=1.49",
             "pytest>=8",
             "ruff>=0.8",
         ],

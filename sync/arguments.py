@@ -10,6 +10,7 @@ from sync.bench_outbox import ROWS
 from sync.bench_spacing import SECONDS, SEEDS
 from sync.bench_street import HOURS, PICTURES
 from sync.faults.programme import SEED
+from sync.map.options import add_map_options
 from sync.provision_arguments import DOES as PROVISION_DOES
 from sync.provision_arguments import add_subcommands
 
@@ -121,6 +122,7 @@ def _add_receive(commands: Any) -> None:
     command.add_argument(
         "--name", default="receiver", help="client id: keep it, it names the broker's session (default: %(default)s)"
     )
+    add_map_options(command)
 
 
 def _add_doctor(commands: Any) -> None:
@@ -160,12 +162,13 @@ def _add_bench(commands: Any) -> None:
     )
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox", "street"],
+        choices=["line", "spacing", "faults", "outbox", "street", "model"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
         "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed; "
-        "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed",
+        "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed; "
+        "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed",
     )
     line = command.add_argument_group("line")
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")

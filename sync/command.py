@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
-from sync import bench, bench_outbox, bench_spacing, bench_street, demo
+from sync import bench, bench_model, bench_outbox, bench_spacing, bench_street, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
@@ -26,6 +27,7 @@ from sync.doctor import check_unit
 from sync.export import ExportRefused, export_findings, export_tracks
 from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.faults import programme
+from sync.map.options import MapRefused, map_options
 from sync.plot import PlotRefused, check_plot, plot_round
 from sync.provision import REFUSED as PROVISION_REFUSED
 from sync.provision import run_provision
@@ -39,11 +41,13 @@ DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
 
 REFUSED = (
     AlreadyRunning,
+    bench_model.BenchRefused,
     bench_outbox.BenchRefused,
     bench_spacing.BenchRefused,
     DatabaseRefused,
     DriveRefused,
     ExportRefused,
+    MapRefused,
     ModelRefused,
     PlotRefused,
     programme.FaultsRefused,
@@ -110,8 +114,19 @@ def _sync(args: argparse.Namespace) -> int:
 
 
 def _receive(args: argparse.Namespace) -> int:
-    run_receiver(args.broker, db_url=args.db, stop=_until_told(), ca=args.ca, cert=args.cert, key=args.key, name=args.name)
+    with _map_of(args):
+        run_receiver(args.broker, db_url=args.db, stop=_until_told(), ca=args.ca, cert=args.cert, key=args.key, name=args.name)
     return DONE
+
+
+def _map_of(args: argparse.Namespace) -> AbstractContextManager[object]:
+    """The map beside the receiver, where it is asked for."""
+    options = map_options(args)
+    if options is None:
+        return nullcontext()
+    from sync.map.server import map_place, serving_map  # noqa: PLC0415 - a unit, which serves none, starts sooner without
+
+    return serving_map(args.db, map_place(**options))
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -195,6 +210,13 @@ def _bench_street(args: argparse.Namespace) -> int:
     return UNDONE if result["goals_missed"] else DONE
 
 
+def _bench_model(args: argparse.Namespace) -> int:
+    with _bar("bench model") as progress:
+        result = bench_model.bench_model(progress)
+    print(json.dumps(result) if args.json else bench_model.in_words(result))
+    return UNDONE if result["goals_missed"] else DONE
+
+
 def _bench_outbox(args: argparse.Namespace) -> int:
     result = bench_outbox.bench_outbox(bench_outbox.ROWS if args.behind is None else args.behind)
     print(json.dumps(result) if args.json else bench_outbox.in_words(result))
@@ -240,6 +262,7 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "faults": _bench_faults,
     "outbox": _bench_outbox,
     "street": _bench_street,
+    "model": _bench_model,
 }
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
