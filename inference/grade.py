@@ -164,7 +164,8 @@ def _grades(extents: Floats, areas_m2: Floats, scale: Scale) -> Floats:
     shares = extents / areas_m2[:, None] * 100.0
     each = np.stack([_piecewise(shares[:, n], scale.anchors[family]) for n, family in enumerate(FAMILIES)])
     second, worst = np.sort(each, axis=0)[-2:]
-    return np.minimum(worst + scale.second_adds * (second - BEST), WORST)
+    grades: Floats = np.minimum(worst + scale.second_adds * (second - BEST), WORST)
+    return grades
 
 
 def _piecewise(shares: Floats, anchors: tuple[float, float, float]) -> Floats:
