@@ -83,7 +83,11 @@ class Lens:
     def project(self, right_m: float, ahead_m: float, up_m: float = 0.0) -> tuple[float, float] | None:
         """Column and row of a point; None where it is not in front of the lens, or farther aside than the lens sees."""
         sin_pitch, cos_pitch, sin_yaw, cos_yaw = self._turns
-        across, forward, above = right_m * cos_yaw - ahead_m * sin_yaw, ahead_m * cos_yaw + right_m * sin_yaw, up_m - self.height_m
+        across, forward, above = (
+            right_m * cos_yaw - ahead_m * sin_yaw,
+            ahead_m * cos_yaw + right_m * sin_yaw,
+            up_m - self.height_m,
+        )
         depth = forward * cos_pitch - above * sin_pitch
         if depth < NEAREST_M:
             return None

@@ -1,4 +1,4 @@
-"""The straight line, one frame at a time: from exposures and fixes to a hidden photo, its detections and its findings on disk.
+"""The straight line, one frame at a time: from exposures and fixes to a hidden photo and its detections on disk, and to findings.
 
 `ronde capture` and `ronde replay` feed the same object; only who feeds it and how fast differ.
 """
@@ -120,6 +120,8 @@ class Line:
                 self._place(number, kept.place)
             else:
                 self._remove(number)
+        with self.tally.timed("database"):
+            self._tell(self._store.finish())
         self._close(self.spacing.end(self.chooser.odometer_m))
         piece = self._track.end(self.chooser.odometer_m)
         if piece is not None:
@@ -198,12 +200,16 @@ class Line:
     def _count(self, kept: Remembered, place: Place, findings: Sequence[Finding]) -> None:
         """A frame is kept and has its place: it counts."""
         self.tally.photo(kept.hidden, kept.hidden_share, kept.labels)
-        self.tally.findings.update(finding.label for finding in findings)
+        self._tell(findings)
         filled = place.position_source != "between_fixes"
         standing = place.speed_mps == 0.0
         self._close(self.spacing.kept(place.odometer_m, filled=filled, standing=standing))
         self._track.frame(place.odometer_m, filled=filled, standing=standing)
         log.debug("frame_kept", frame_id=kept.frame_id, odometer_m=round(place.odometer_m, 2), hidden=kept.hidden)
+
+    def _tell(self, findings: Sequence[Finding]) -> None:
+        """These are settled."""
+        self.tally.findings.update(finding.label for finding in findings)
 
     def _close(self, gap: Gap | None) -> None:
         if gap is not None:

@@ -5,23 +5,24 @@ at most a photo without a row, which `sync.rounds.sweep` removes at the next sta
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlite_utils import Database
 
 from device.frame import Place
 from device.spacing import Gap
 from inference.detect import Detection
-from inference.finding import Finding, findings_of
+from inference.finding import Finding
 from inference.look import Looked
 from provisioning.settings import Backend, Unit
 from sync.database import transaction
 from sync.event import Event, event_id, finding_data, iso
+from sync.finder import Finder, Found
 from sync.outbox import Outbox
 from sync.photo import write_photo
 from sync.rows import detection_columns, finding_columns, insert, iso_or_none, place_columns, track_event_data
@@ -55,10 +56,9 @@ class RoundStore:
         self._state = state
         self._round_id = round_id
         self._recipients = recipients
-        self._roads_sha256 = roads_sha256
         self._outbox = Outbox(db)
+        self._finder = Finder(db, round_id, roads_sha256)
         self._frames = 0
-        self._findings = 0
 
     def begin(self, started_at: datetime | None, software: str, models: Mapping[str, str], settings: Mapping[str, Any]) -> None:
         """Write the round's row; beginning a round again that was cut off goes on with it."""
@@ -67,6 +67,7 @@ class RoundStore:
                 "INSERT OR IGNORE INTO round (id, started_at, software, models, settings) VALUES (?, ?, ?, ?, ?)",
                 [self._round_id, iso_or_none(started_at), software, _json(models), _json(settings)],
             )
+        self._finder.begin()
 
     def start(self, started_at: datetime) -> None:
         """The first fix says when the round began."""
@@ -74,11 +75,8 @@ class RoundStore:
             self._db.conn.execute("UPDATE round SET started_at = ? WHERE id = ?", [iso(started_at), self._round_id])
 
     def go_on(self) -> None:
-        """Take up a round that was cut off: its findings are counted on."""
-        (last,) = self._db.conn.execute(
-            "SELECT max(CAST(substr(id, length(round_id) + 3) AS INTEGER)) FROM finding WHERE round_id = ?", [self._round_id]
-        ).fetchone()
-        self._findings = last or 0
+        """Take up a round that was cut off: with what was in view, and its findings counted on."""
+        self._finder.go_on()
 
     def discard(self) -> None:
         """Remove a round that never had a fix; its frames have gone before."""
@@ -86,7 +84,7 @@ class RoundStore:
             self._db.conn.execute("DELETE FROM round WHERE id = ?", [self._round_id])
 
     def keep(self, looked: Looked, timed: Timed) -> Kept:
-        """Make a looked-at frame durable: photo first, then its rows and events in one transaction.
+        """Make a looked-at frame durable: photo first, then its rows and events in one transaction, and what it settles.
 
         A frame that a cut-off replay had kept already is left as it is.
 
@@ -97,9 +95,11 @@ class RoundStore:
         place = looked.frame.place
         if place is None:
             raise ValueError(f"frame {frame_id} has no place: it can only be kept ahead of its fix")
-        findings = self._findings_of(frame_id, looked.detections, place)
-        self._store(frame_id, looked, timed, [(finding, place) for finding in findings])
-        return Kept(frame_id, findings)
+        self._finder.saw(_size(looked))
+        with timed("merge"):
+            found = self._finder.take(frame_id, place, looked.detections)
+        self._store(frame_id, looked, timed, found)
+        return Kept(frame_id, self._finder.done(found))
 
     def keep_ahead(self, looked: Looked, timed: Timed) -> str:
         """Make a frame durable whose place is only predicted; its findings wait for `place`. Returns its id.
@@ -108,11 +108,12 @@ class RoundStore:
             PhotoNotWritten: the disk did not take the photo; nothing was stored.
         """
         frame_id = self._next_frame_id()
+        self._finder.saw(_size(looked))
         self._store(frame_id, looked, timed)
         return frame_id
 
     def place(self, frame_id: str, place: Place) -> tuple[Finding, ...]:
-        """Give a frame that was kept ahead its place, and tell what is seen in it."""
+        """Give a frame that was kept ahead its place; the findings that it settles."""
         detections = [
             Detection(label, score, (left, top, right, bottom))
             for label, score, left, top, right, bottom in self._db.conn.execute(
@@ -120,18 +121,22 @@ class RoundStore:
                 [frame_id],
             )
         ]
-        findings = self._findings_of(frame_id, detections, place)
+        found = self._finder.take(frame_id, place, detections)
         columns = place_columns(place)
         with transaction(self._db):
             self._db.conn.execute(
                 f"UPDATE frame SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - our own names
                 [*columns.values(), frame_id],
             )
-            (sha256,) = self._db.conn.execute("SELECT sha256 FROM frame WHERE id = ?", [frame_id]).fetchone()
-            for finding in findings:
-                if not self._has("finding", finding.id):
-                    self._insert_finding(finding, place, sha256)
-        return findings
+            self._finder.write(found, self._insert_finding)
+        return self._finder.done(found)
+
+    def finish(self) -> tuple[Finding, ...]:
+        """No frame will come: the findings that were still in view."""
+        found = self._finder.finish()
+        with transaction(self._db):
+            self._finder.write(found, self._insert_finding)
+        return self._finder.done(found)
 
     def remove(self, frame_id: str) -> None:
         """Remove a frame that was kept ahead and serves no mark; what a power cut leaves of it is swept at the next start."""
@@ -181,8 +186,8 @@ class RoundStore:
         self._frames += 1
         return f"{self._round_id}-{self._frames:06d}"
 
-    def _store(self, frame_id: str, looked: Looked, timed: Timed, findings: Sequence[tuple[Finding, Place]] = ()) -> None:
-        if self._has("frame", frame_id):
+    def _store(self, frame_id: str, looked: Looked, timed: Timed, found: Found | None = None) -> None:
+        if self._has(frame_id):
             return
         file = f"frames/{self._round_id}/{self._frames:06d}.jpg"
         with timed("photo"):
@@ -191,19 +196,11 @@ class RoundStore:
             self._insert_frame(frame_id, looked, file, sha256)
             for detection in looked.detections:
                 insert(self._db, "detection", frame_id=frame_id, **detection_columns(detection))
-            for finding, place in findings:
-                self._insert_finding(finding, place, sha256)
+            if found is not None:
+                self._finder.write(found, self._insert_finding)
 
-    def _findings_of(self, frame_id: str, detections: Sequence[Detection], place: Place) -> tuple[Finding, ...]:
-        findings = findings_of(
-            detections, place, round_id=self._round_id, found_before=self._findings, frame_id=frame_id, model=self._roads_sha256
-        )
-        self._findings += len(findings)
-        return findings
-
-    def _has(self, table: Literal["frame", "finding"], key: str) -> bool:
-        query = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608 - our own names
-        return self._db.conn.execute(query, [key]).fetchone() is not None
+    def _has(self, frame_id: str) -> bool:
+        return self._db.conn.execute("SELECT 1 FROM frame WHERE id = ?", [frame_id]).fetchone() is not None
 
     def _insert_frame(self, frame_id: str, looked: Looked, file: str, sha256: str) -> None:
         insert(
@@ -218,10 +215,12 @@ class RoundStore:
             **place_columns(looked.frame.place),
         )
 
-    def _insert_finding(self, finding: Finding, camera: Place, photo_sha256: str) -> None:
+    def _insert_finding(self, finding: Finding, camera: Place) -> None:
+        """A finding and its event; the photo of its best frame may have gone where room was short."""
         insert(self._db, "finding", **finding_columns(finding))
         number = int(finding.id.rsplit("-f", 1)[1])
-        self._tell("finding", number, finding.seen_at, finding_data(finding, camera, photo_sha256))
+        row = self._db.conn.execute("SELECT sha256 FROM frame WHERE id = ?", [finding.best_frame_id]).fetchone()
+        self._tell("finding", number, finding.seen_at, finding_data(finding, camera, row[0] if row else None))
 
     def _tell(self, stream: Any, n: int, time: datetime | None, data: Mapping[str, Any]) -> None:
         """Put an event into the outbox of every backend that wants it."""
@@ -232,6 +231,11 @@ class RoundStore:
             raise ValueError(f"the {stream} event {n} has no time yet")
         event = Event(unit, stream, event_id(unit, stream, self._round_id, n), time, data)
         self._outbox.put(event, self._recipients.backends)
+
+
+def _size(looked: Looked) -> tuple[int, int]:
+    height, width = looked.frame.pixels.shape[:2]
+    return width, height
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -80,6 +80,7 @@ def close_rounds(db: Database, state: Path, recipients: Recipients) -> int:
                 store.place(frame_id, place)
             else:
                 store.remove(frame_id)
+        store.finish()
         with transaction(db):
             db.conn.execute(
                 "UPDATE round SET ended_at = coalesce((SELECT max(taken_at) FROM frame WHERE round_id = round.id), started_at) "

@@ -71,6 +71,12 @@ def finding_columns(finding: Finding) -> dict[str, Any]:
         "seen_at": iso_or_none(finding.seen_at),
         "area_m2": finding.area_m2,
         "severity": finding.severity,
+        "first_frame_id": finding.first_frame_id,
+        "last_frame_id": finding.last_frame_id,
+        "width_m": finding.width_m,
+        "length_m": finding.length_m,
+        "odometer_m": finding.odometer_m,
+        "right_m": finding.right_m,
     }
 
 

@@ -143,6 +143,23 @@ def m004_delivery(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m005_in_view(db: Database) -> None:
+    """Findings have a size and a place along the round; what is in view survives a restart."""
+    _run(
+        db,
+        *(f"ALTER TABLE finding ADD COLUMN {column} TEXT" for column in ("first_frame_id", "last_frame_id")),
+        *(f"ALTER TABLE finding ADD COLUMN {column} REAL" for column in ("width_m", "length_m", "odometer_m", "right_m")),
+        # `thing` is JSON (sync/in_view.py); number 0 is the car itself.
+        """
+        CREATE TABLE in_view (
+            round_id TEXT NOT NULL REFERENCES round (id) ON DELETE CASCADE, number INTEGER NOT NULL, told INTEGER NOT NULL,
+            thing TEXT NOT NULL,
+            PRIMARY KEY (round_id, number)
+        ) WITHOUT ROWID""",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for statement in statements:
         db.conn.execute(statement)

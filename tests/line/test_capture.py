@@ -406,14 +406,15 @@ def cut_off(tmp_path, frames, started_at="2026-05-04T09:00:00.000Z"):
         for number, latitude_deg in frames:
             taken_at = None if latitude_deg is None else f"2026-05-04T09:00:{number:02d}.000Z"
             db.conn.execute(
-                "INSERT INTO frame (id, round_id, taken_at, time_source, latitude_deg, longitude_deg, accuracy_m, speed_mps, "
-                "odometer_m, position_source, file, sha256, hidden) VALUES (?, 'aaaaaaaa-1', ?, 'gnss', ?, 7.01, 9.5, 10.0, ?, "
+                "INSERT INTO frame (id, round_id, taken_at, time_source, latitude_deg, longitude_deg, accuracy_m, heading_deg, "
+                "speed_mps, odometer_m, position_source, file, sha256, hidden) "
+                "VALUES (?, 'aaaaaaaa-1', ?, 'gnss', ?, 7.01, 9.5, 0.0, 10.0, ?, "
                 "'ahead_of_fix', ?, ?, 0)",
                 [f"aaaaaaaa-1-{number:06d}", taken_at, latitude_deg, 4.0 * number, f"frames/{number}.jpg", "d" * 64],
             )
             db.conn.execute(
                 'INSERT INTO detection (frame_id, label, score, "left", "top", "right", "bottom") '
-                "VALUES (?, 'pothole', 0.8, 1, 2, 3, 4)",
+                "VALUES (?, 'pothole', 0.8, 300, 300, 360, 330)",
                 [f"aaaaaaaa-1-{number:06d}"],
             )
     (tmp_path / "frames").mkdir()
@@ -426,11 +427,13 @@ def test_frames_kept_ahead_of_a_fix_tell_what_they_show_after_a_power_cut(tmp_pa
     db = cut_off(tmp_path, [(1, 43.55), (2, 43.551)])
     backend = Backend("roads", "mqtt://127.0.0.1", None, None, None)
     assert close_rounds(db, tmp_path, Recipients(Unit("cannes", "car-07", tmp_path), (backend,))) == 1
-    found = db.conn.execute("SELECT id, label, latitude_deg, 1 FROM finding").fetchall()
-    assert {(each[0], each[1], each[2]) for each in found} == {
-        ("aaaaaaaa-1-f1", "pothole", 43.55),
-        ("aaaaaaaa-1-f2", "pothole", 43.551),
-    }
+    found = db.conn.execute("SELECT id, label, latitude_deg, best_frame_id FROM finding ORDER BY id").fetchall()
+    assert [(each[0], each[1], each[3]) for each in found] == [
+        ("aaaaaaaa-1-f1", "pothole", "aaaaaaaa-1-000001"),
+        ("aaaaaaaa-1-f2", "pothole", "aaaaaaaa-1-000002"),
+    ]
+    ahead_m = [(each[2] - camera) * 111_100 for each, camera in zip(found, (43.55, 43.551), strict=True)]
+    assert ahead_m == pytest.approx([5.1, 5.1], abs=0.5)  # where the middle of the box sees the road
     events = [json.loads(payload) for (payload,) in db.conn.execute("SELECT payload FROM outbox ORDER BY seq")]
     for event in events:
         validate("event", event)
