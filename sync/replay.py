@@ -73,7 +73,7 @@ def replay(
         recipients = Recipients(settings.unit, settings.backends) if settings else Recipients()
         store = RoundStore(db, out, drive.digest, recipients, roads.manifest.sha256)
         spacing_m = (settings.trigger if settings else Trigger()).spacing_m
-        store.begin(drive.started_at, version("ronde"), models, {"spacing_m": spacing_m, "camera": _geometry(drive)})
+        store.begin(drive.started_at, version("ronde"), models, {"spacing_m": spacing_m, "camera": geometry_of(drive, settings)})
         # A recording waits for nobody: however slow the machine, the same drive gives the same photos.
         line = Line(Chooser(spacing_m, Ring()), Look(roads, privacy, deadline_s=math.inf), store)
         feed(line, drive, realtime=realtime, progress=progress)
@@ -85,7 +85,7 @@ def replay(
                 "frames_unreadable": len(drive.unreadable) + line.tally.unreadable,
                 "frames_outside_track": _outside(line, drive),
                 "speed_source": drive.speed_source,
-                "geometry": drive.geometry_source,
+                "geometry": "configured" if drive.geometry is None and settings else drive.geometry_source,
             },
         )
         write_report(out, report)
@@ -146,10 +146,14 @@ def _report_of_same(db: Database, out: Path, drive: Drive, models: dict[str, str
     return None
 
 
-def _geometry(drive: Drive) -> dict[str, Any]:
-    """What the round's row tells of the camera: the drive's own words, or what is assumed."""
-    geometry = dict(drive.geometry) if drive.geometry else asdict(Camera())
-    return {key: value for key, value in geometry.items() if key not in ("kind", "device", "drive")}
+def geometry_of(drive: Drive, settings: Settings | None) -> dict[str, Any]:
+    """Where the camera looks from: the drive's own words, else the configuration's, else what is assumed.
+
+    The round's row tells it, and findings are placed with it. The pictures' size is their own.
+    """
+    camera = asdict(settings.camera if settings else Camera())
+    told = {key: camera[key] for key in ("height_m", "pitch_deg", "yaw_deg", "hfov_deg", "k1")}
+    return dict(drive.geometry) if drive.geometry else told
 
 
 def _outside(line: Line, drive: Drive) -> int:

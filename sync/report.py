@@ -79,14 +79,16 @@ def in_words(report: Mapping[str, Any]) -> str:
         f"spacing: {_percent(share)} of the distances are within {report['spacing_m']:g} +- {report['spacing_tolerance_m']:g} m",
         f"standing: {report['standing_s']:.0f} s, {report['standing_frames']} photos taken there",
         f"hidden: {report['hidden_regions']} regions, {_percent(report['hidden_area_share'])} of the area of a photo on average",
-        "found: " + (", ".join(f"{count} {label}" for label, count in report["findings"].items()) or "nothing"),
+        "found: "
+        + (", ".join(f"{count} {label}" for label, count in report["findings"].items()) or "nothing")
+        + f", from {sum(report['detections'].values())} detections",
     ]
     if report["frames_unreadable"]:
         lines.append(f"unreadable: {report['frames_unreadable']} frames, left out")
     if report["speed_source"] == "positions":
         lines.append("speed: the recording has none; it was derived from smoothed positions, so distances are less sure")
     if report["geometry"] == "assumed":
-        lines.append("geometry: the recording does not tell it; the default camera is assumed")
+        lines.append("geometry: the recording does not tell it; the default camera is assumed, so findings may be metres off")
     lines += [f"gaps: {_gaps(reason, report['gaps'])}" for reason in sorted({gap["reason"] for gap in report["gaps"]})]
     if spent_s:
         parts = ", ".join(f"{stage} {spent / spent_s:.0%}" for stage, spent in sorted(seconds.items(), key=lambda item: -item[1]))
