@@ -1,10 +1,9 @@
 """Certificates for a row: an authority in a folder, and what it issues, right or wrong on purpose."""
 
 import ipaddress
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,8 +14,7 @@ BOTH: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
 VALID_DAYS: Final = (-1.0, 30.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Paper:
+class Paper(NamedTuple):
     """A certificate and its key, as PEM files."""
 
     cert: Path

@@ -6,9 +6,10 @@ from typing import Final
 from sync.faults.car import Car
 from sync.faults.ground import pause, until
 from sync.faults.journal import audit_backend
+from sync.faults.mosquitto import AUTOSAVE, STOCK
 from sync.faults.need import MOSQUITTO
 from sync.faults.row import Plan, Row, RowFailed, Tally
-from sync.faults.town import AUTOSAVE, STOCK, Town
+from sync.faults.town import Town
 
 EVERY_S = 3.0
 EVENTS_PER_KILL = 60

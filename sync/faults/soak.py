@@ -25,8 +25,8 @@ SPACING_M = 4.0
 FRAMES: Final = round(8 * 3600 / 10 * SPEED_MPS / SPACING_M)
 LOOK_S = 2.0
 """Between two looks at the processes."""
-PATIENCE = 2.0
-"""The row takes at most so many times as long as it should."""
+PATIENCE = 3.0
+"""The row takes at most so many times as long as it should: a busy machine drops photos, and as many have to be kept."""
 MORE_S = 90.0
 
 GROWS_MIB = 16.0

@@ -1,32 +1,28 @@
 """A real mosquitto with its own certificates, a unit and a receiver: what the tests of delivery share."""
 
 import datetime as dt
-import ipaddress
 import json
-import shutil
-import signal
-import socket
-import sqlite3
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+import sync.faults.ground
 from device.frame import Place
 from inference.finding import Finding
 from provisioning.settings import Backend, Settings, Unit
 from sync.broker import Received, Session, address
 from sync.database import open_database, transaction
+from sync.delivery import run_sync
 from sync.event import Event, event_id, finding_data
+from sync.faults.authority import Authority
+from sync.faults.ground import Disk, TooLate, ground
+from sync.faults.mosquitto import Mosquitto
+from sync.faults.need import EXT4, LOOP, MOSQUITTO, ROOT
+from sync.faults.town import rows
 from sync.mqtt import PahoBroker
 from sync.outbox import Outbox
 from sync.receiver import run_receiver
@@ -35,157 +31,18 @@ ROUND = "0123abcd-1"
 NOW = dt.datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=dt.timezone.utc)
 DEADLINE_S = 120.0
 
-# Started by root, mosquitto gives its rights up where it is not told `user root`, and cannot read these files.
-CONFIGURATION = """\
-user root
-listener {port} 127.0.0.1
-cafile {folder}/ca.pem
-certfile {folder}/server.pem
-keyfile {folder}/server.key
-require_certificate true
-use_identity_as_username true
-allow_anonymous false
-acl_file {folder}/access
-log_dest file {folder}/mosquitto.log
-log_type all
-{more}
-"""
-
-PATTERNS = """\
-pattern write ronde/v1/%u/state
-pattern write ronde/v1/%u/birth
-pattern write ronde/v1/%u/finding
-pattern write ronde/v1/%u/grade
-pattern write ronde/v1/%u/track
-pattern write ronde/v1/%u/evidence
-pattern write ronde/v1/%u/alert
-pattern write ronde/v1/%u/health
-pattern write ronde/v1/%u/batch
-pattern read ronde/v1/%u/ack
-pattern read ronde/v1/%u/command
-user receiver
-topic read ronde/v1/+/+/+
-topic write ronde/v1/+/+/ack
-topic write ronde/v1/+/+/command
-"""
-
 
 def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Waits for a condition of another process, which has no event to wait on."""
-    end = time.monotonic() + deadline_s
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < end, f"not within {deadline_s:g} s: {what}"
-        pause.wait(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-class Authority:
-    """A certificate authority in a folder."""
-
-    def __init__(self, folder: Path, name: str = "ca") -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test {name}")])
-        constraints = x509.BasicConstraints(ca=True, path_length=0)
-        made = self._builder(self.subject, self.key.public_key()).add_extension(constraints, critical=True)
-        self.certificate = made.sign(self.key, hashes.SHA256())
-        self.file = folder / f"{name}.pem"
-        self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-
-    def issue(
-        self, common_name: str, file: str, *, days: tuple[float, float] = (-1, 30), host: str = "127.0.0.1"
-    ) -> tuple[Path, Path]:
-        """A certificate and its key; valid from and to so many days from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-        try:
-            alternative = x509.IPAddress(ipaddress.ip_address(host))
-        except ValueError:
-            alternative = x509.DNSName(host)
-        made = (
-            self._builder(name, key.public_key(), days)
-            .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-            )
-            .sign(self.key, hashes.SHA256())
-        )
-        certificate, private = self.folder / f"{file}.pem", self.folder / f"{file}.key"
-        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-        private.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
-        return certificate, private
-
-    def _builder(
-        self, name: x509.Name, key: ec.EllipticCurvePublicKey, days: tuple[float, float] = (-1, 30)
-    ) -> x509.CertificateBuilder:
-        now = dt.datetime.now(dt.timezone.utc)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self.subject)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + dt.timedelta(days=days[0]))
-            .not_valid_after(now + dt.timedelta(days=days[1]))
-        )
-
-
-class Mosquitto:
-    """A real broker with mutual TLS and the access list of the contract, on a port that stays the same."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.authority = Authority(folder)
-        self.authority.issue("localhost", "server")
-        self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-        (folder / "access").write_text(PATTERNS)
-        self.configure()
-
-    @property
-    def url(self) -> str:
-        return f"mqtts://127.0.0.1:{self.port}"
-
-    def configure(self, more: str = "") -> None:
-        (self.folder / "mosquitto.conf").write_text(CONFIGURATION.format(port=self.port, folder=self.folder, more=more))
-
-    def start(self) -> None:
-        with (self.folder / "stderr").open("ab") as stderr:
-            self.process = subprocess.Popen(["mosquitto", "-c", str(self.folder / "mosquitto.conf")], stderr=stderr)
-        until(self._answers, f"mosquitto answers: {(self.folder / 'stderr').read_text()}")
-
-    def _answers(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "stderr").read_text()
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-            self.process = None
+    sync.faults.ground.until(condition, what, deadline_s)
 
 
 @pytest.fixture
-def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    if shutil.which("mosquitto") is None:
-        pytest.skip("mosquitto is not installed")
-    folder = tmp_path_factory.mktemp("broker")
-    broker = Mosquitto(folder)
-    broker.start()
-    yield broker
-    broker.kill()
+def mosquitto() -> Iterator[Mosquitto]:
+    if (missing := MOSQUITTO.missing()) is not None:
+        pytest.skip(missing)
+    with ground() as place:
+        yield Mosquitto(place, logged=True)
 
 
 @dataclass
@@ -239,21 +96,6 @@ def finding_event(unit: Unit, n: int, label: str = "pothole") -> Event:
     return Event(unit, "finding", event_id(unit, "finding", ROUND, n), NOW, finding_data(finding, camera, "cd" * 32), finding.id)
 
 
-def rows(file: Path, sql: str) -> list[tuple]:
-    """What a read-only look at a database shows; nothing where it does not exist yet."""
-    if not file.exists():
-        return []
-    db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)
-    try:
-        return db.execute(sql).fetchall()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return []
-        raise
-    finally:
-        db.close()
-
-
 @pytest.fixture
 def car(mosquitto: Mosquitto, tmp_path: Path) -> Car:
     return make_car(mosquitto, tmp_path / "state", "cannes", "car-07")
@@ -262,7 +104,7 @@ def car(mosquitto: Mosquitto, tmp_path: Path) -> Car:
 def make_car(broker: Mosquitto, state: Path, fleet: str, name: str, **options) -> Car:
     state.mkdir()
     certificate, key = broker.authority.issue(f"{fleet}/{name}", name)
-    backend = Backend("roads", broker.url, broker.authority.file, certificate, key, **options)
+    backend = Backend("roads", broker.url, broker.authority.ca, certificate, key, **options)
     return Car(Settings(Unit(fleet, name, state), backends=(backend,)), broker)
 
 
@@ -277,7 +119,7 @@ class Town:
     def options(self) -> dict:
         return {
             "db_url": f"sqlite:///{self.file}",
-            "ca": self.broker.authority.file,
+            "ca": self.broker.authority.ca,
             "cert": self.certificate,
             "key": self.key,
         }
@@ -309,7 +151,7 @@ class Town:
 
     def subscriptions(self) -> int:
         """How often the receiver has subscribed."""
-        return (self.broker.folder / "mosquitto.log").read_text().count("Sending SUBACK to ronde-receiver")
+        return self.broker.log.read_text().count("Sending SUBACK to ronde-receiver")
 
     def findings(self) -> list[str]:
         return [id_ for (id_,) in rows(self.file, "SELECT id FROM event WHERE type = 'ronde.finding.v1'")]
@@ -328,7 +170,7 @@ class Observer:
 
     def __init__(self, broker: Mosquitto) -> None:
         certificate, key = broker.authority.issue("receiver", "observer")
-        where = address(broker.url, broker.authority.file, certificate, key)
+        where = address(broker.url, broker.authority.ca, certificate, key)
         self.broker = PahoBroker(where, Session("observer", ("ronde/v1/+/+/+",), 0))
         self.seen: list[Received] = []
 
@@ -384,3 +226,57 @@ def make_observer(mosquitto: Mosquitto) -> Iterator[Callable[[], Observer]]:
     yield make
     for each in made:
         each.broker.close()
+
+
+@contextmanager
+def serving(settings: Settings, **options: object) -> Iterator[None]:
+    """`run_sync` in a thread, ended with the block; an error in it is raised."""
+    stop, errors = threading.Event(), []
+
+    def serve() -> None:
+        try:
+            run_sync(settings, stop, **options)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert not errors, errors
+
+
+@pytest.fixture(name="serving")
+def _serving() -> Callable[..., AbstractContextManager[None]]:
+    return serving
+
+
+@pytest.fixture
+def own_disk() -> Iterator[Disk]:
+    """A disk of 24 MB with a file system of its own."""
+    for need in (EXT4, ROOT, LOOP):
+        if (missing := need.missing()) is not None:
+            pytest.skip(missing)
+    with ground() as place:
+        try:
+            disk = Disk(place, "disk", 24)
+        except TooLate as error:
+            pytest.skip(str(error))
+        yield disk
+
+
+@pytest.fixture
+def fill() -> Callable[[Path], None]:
+    """Takes every block that is left, into a file `foreign` in a folder."""
+
+    def fill(folder: Path) -> None:
+        with (folder / "foreign").open("ab", buffering=0) as out:
+            for size in (1024 * 1024, 65536, 4096):
+                with suppress(OSError):
+                    while True:
+                        out.write(b"x" * size)
+
+    return fill

@@ -16,7 +16,7 @@ import pytest
 from provisioning.settings import Backend
 from sync.broker import Lost, Message
 from sync.database import open_database, transaction
-from sync.delivery import Deliveries, deliver_once, knock, run_sync
+from sync.delivery import Deliveries, deliver_once, knock
 from sync.ledger import TRIES
 from sync.outbox import Outbox
 from sync.publisher import Publisher, Step
@@ -38,27 +38,6 @@ def delivering(settings, **options):
     thread.start()
     yield results
     thread.join()
-
-
-@contextmanager
-def serving(settings, **options):
-    """`run_sync` in a thread, ended with the block; an error in it is raised."""
-    stop, errors = threading.Event(), []
-
-    def serve():
-        try:
-            run_sync(settings, stop, **options)
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            errors.append(error)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert not errors, errors
 
 
 class Clock:
@@ -89,7 +68,7 @@ def test_an_outbox_is_emptied_and_each_event_is_stored_once(car, town, rows):
     ]
 
 
-def test_everything_on_the_wire_is_valid_and_says_who_speaks(car, town, observer, validate, until):
+def test_everything_on_the_wire_is_valid_and_says_who_speaks(car, town, observer, validate, until, serving):
     ids = car.put(1, 40)
     with town.open(), serving(car.settings):
         until(lambda: car.waiting() == [], "the outbox is empty")
@@ -166,7 +145,7 @@ def test_rubbish_on_the_ack_topic_confirms_nothing(car, observer, until):
     db = open_database(car.file)
     publisher = Publisher(db, car.unit, car.backend, partial(knock, car.settings, car.backend, db))
     assert publisher.step() is Step.CONNECTED
-    until(lambda: "Sending SUBACK to cannes.car-07" in (car.broker.folder / "mosquitto.log").read_text(), "it has subscribed")
+    until(lambda: "Sending SUBACK to cannes.car-07" in car.broker.log.read_text(), "it has subscribed")
     rubbish = [b"", b"\xff\xfe", b"[]", b"{", b'{"acked": "all"}', b'{"acked": [1]}', b'{"refused": ["x"]}', b"[" * 100_000]
     for payload in rubbish:
         observer.broker.publish(Message(topic, payload))
@@ -178,7 +157,7 @@ def test_rubbish_on_the_ack_topic_confirms_nothing(car, observer, until):
     db.close()
 
 
-def test_a_refused_event_is_set_aside_with_the_backends_reason(car, observer, rows, until):
+def test_a_refused_event_is_set_aside_with_the_backends_reason(car, observer, rows, until, serving):
     ids = car.put(1, 3)
     with serving(car.settings, health_s=1000):
         until(lambda: len(observer.on("finding")) >= 3, "the events arrive")
@@ -317,7 +296,7 @@ def test_a_certificate_renewed_on_disk_is_used_without_a_restart(car, town, unti
     car.broker.authority.issue("cannes/car-07", "car-07", days=(-2, -1))
     with town.open(), delivering(car.settings, give_up_s=60) as results:
         until(
-            lambda: "certificate verify failed" in (car.broker.folder / "mosquitto.log").read_text(),
+            lambda: "certificate verify failed" in car.broker.log.read_text(),
             "the expired certificate is refused",
         )
         assert len(car.waiting()) == 10
@@ -355,7 +334,7 @@ def test_each_refusal_is_one_sentence_and_touches_nothing(car, authority, tmp_pa
             replace(good, cert=stranger[0], key=stranger[1]),
             "our certificate",  # its alert is lost where the broker hangs up at once
         ),
-        "wrong CA": (replace(good, ca=other.file), f"the certificate of the broker {where} is not accepted: "),
+        "wrong CA": (replace(good, ca=other.ca), f"the certificate of the broker {where} is not accepted: "),
         "no file": (replace(good, cert=tmp_path / "none.pem"), "cannot be read: No such file or directory"),
         "no certificate": (replace(good, cert=good.key), "is not usable: "),
         "nobody": (

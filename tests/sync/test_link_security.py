@@ -36,7 +36,7 @@ def test_nothing_in_the_code_weakens_tls():
 def test_a_context_checks_everything_and_speaks_nothing_old(authority, tmp_path):
     ours = authority(tmp_path)
     cert, key = ours.issue("cannes/car-07", "unit")
-    made = context(ours.file, cert, key)
+    made = context(ours.ca, cert, key)
     assert made.verify_mode is ssl.CERT_REQUIRED
     assert made.check_hostname
     assert not made.hostname_checks_common_name
@@ -78,7 +78,7 @@ def test_an_old_tls_is_refused_before_a_byte_is_said(authority, tmp_path, versio
     ours = authority(tmp_path)
     old = OldBroker(ours, version)
     cert, key = ours.issue("cannes/car-07", "unit")
-    where = address(f"mqtts://127.0.0.1:{old.listener.getsockname()[1]}", ours.file, cert, key)
+    where = address(f"mqtts://127.0.0.1:{old.listener.getsockname()[1]}", ours.ca, cert, key)
     with pytest.raises(BrokerRefused, match="no TLS with the broker"):
         PahoBroker(where, Session("cannes.car-07", (), 0))
     old.close()
@@ -102,7 +102,7 @@ def test_a_plain_port_gets_no_byte_of_ours(authority, tmp_path):
         thread.start()
         with pytest.raises(BrokerRefused):
             PahoBroker(
-                address(f"mqtts://127.0.0.1:{listener.getsockname()[1]}", ours.file, cert, key), Session("cannes.car-07", (), 0)
+                address(f"mqtts://127.0.0.1:{listener.getsockname()[1]}", ours.ca, cert, key), Session("cannes.car-07", (), 0)
             )
         thread.join()
     assert heard[0][0] == 0x16  # a TLS hello

@@ -62,14 +62,14 @@ def test_the_dates_of_a_certificate_are_read(authority, tmp_path):
 def test_tls_is_never_weak(authority, tmp_path):
     made = authority(tmp_path)
     certificate, key = made.issue("cannes/car-07", "unit")
-    made_context = context(made.file, certificate, key)
+    made_context = context(made.ca, certificate, key)
     assert made_context.check_hostname
     assert made_context.verify_mode == ssl.CERT_REQUIRED
     assert made_context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert len(made_context.get_ca_certs()) == 1
     _, other_key = made.issue("cannes/car-08", "other")
     with pytest.raises(BrokerRefused, match="is not usable"):
-        context(made.file, certificate, other_key)
+        context(made.ca, certificate, other_key)
     with pytest.raises(BrokerRefused, match=r"the broker's CA .* cannot be read: No such file"):
         context(tmp_path / "none.pem", certificate, key)
 

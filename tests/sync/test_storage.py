@@ -1,9 +1,7 @@
 """Room on the disk and the time of photos, on a small disk of its own where the machine lets us mount one."""
 
 import os
-import shutil
-import subprocess
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from itertools import count
 
@@ -320,31 +318,6 @@ def test_a_log_that_a_reader_holds_up_is_an_alarm(garage):
     assert made.alarms() == {"wal_large"}
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 24 MB with a file system of its own."""
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        pytest.skip("a disk of its own needs root and mkfs.ext4")
-    image, folder = tmp_path / "image", tmp_path / "disk"
-    with image.open("wb") as out:
-        out.truncate(24 * 1024 * 1024)
-    folder.mkdir()
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
-    if subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=False, capture_output=True).returncode:
-        pytest.skip("no loop mount here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(folder):
-    """Takes every block that is left."""
-    with (folder / "foreign").open("ab", buffering=0) as out:
-        for size in (1024 * 1024, 65536, 4096):
-            with suppress(OSError):
-                while True:
-                    out.write(b"x" * size)
-
-
 def write_until_full(db):
     for n in range(100):
         with transaction(db):
@@ -356,38 +329,40 @@ def free(folder):
     return disk.f_bavail * disk.f_frsize
 
 
-def test_a_full_disk_comes_back_by_itself_with_every_event(small_disk, finding_event):
-    garage = Garage(small_disk, finding_event, photo_bytes=60_000)
+def test_a_full_disk_comes_back_by_itself_with_every_event(own_disk, fill, finding_event):
+    folder = own_disk.mount_point
+    garage = Garage(folder, finding_event, photo_bytes=60_000)
     with closing(garage.db):
         garage.round("r1", 80, found=range(1, 81, 4))
         made = garage.storage(reserve_percent=20)
         garage.settle(made)
-        assert Ballast(small_disk).is_there()
+        assert Ballast(folder).is_there()
         events = garage.db.conn.execute("SELECT seq, payload FROM outbox").fetchall()
-        fill(small_disk)
+        fill(folder)
         with pytest.raises(DatabaseFailed, match="the disk is full"):
             write_until_full(garage.db)
         assert garage.settle(made) in (Outcome.WELL, Outcome.SHORT)
-        assert free(small_disk) > 2 * BALLAST_BYTES
+        assert free(folder) > 2 * BALLAST_BYTES
         assert garage.db.conn.execute("SELECT seq, payload FROM outbox").fetchall() == events
         left = set(garage.photos())
         assert len(left) < 80
         with transaction(garage.db):
             insert(garage.db, "setting", key="again", value="x")
-        (small_disk / "foreign").unlink()
+        (folder / "foreign").unlink()
         assert garage.settle(made) is Outcome.WELL
-        assert Ballast(small_disk).is_there()
+        assert Ballast(folder).is_there()
         assert made.alarms() == frozenset()
         assert garage.db.conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_where_even_the_ballasts_room_is_taken_the_files_go_first(small_disk, finding_event):
-    garage = Garage(small_disk, finding_event, photo_bytes=60_000)
+def test_where_even_the_ballasts_room_is_taken_the_files_go_first(own_disk, fill, finding_event):
+    folder = own_disk.mount_point
+    garage = Garage(folder, finding_event, photo_bytes=60_000)
     with closing(garage.db):
         garage.round("r1", 120)
         made = garage.storage(reserve_percent=20)
-        fill(small_disk)
-        assert not Ballast(small_disk).is_there()
+        fill(folder)
+        assert not Ballast(folder).is_there()
         assert garage.settle(made) in (Outcome.WELL, Outcome.SHORT)
         assert len(garage.photos()) < 120
-        assert free(small_disk) > 2 * BALLAST_BYTES
+        assert free(folder) > 2 * BALLAST_BYTES

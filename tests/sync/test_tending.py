@@ -3,12 +3,11 @@
 import json
 import logging
 import os
-import shutil
 import sqlite3
-import subprocess
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -23,25 +22,10 @@ from sync.rows import insert
 from sync.storage import Storage
 
 
-@contextmanager
-def serving(settings, **options):
-    """`run_sync` in a thread, ended with the block; an error in it is raised."""
-    stop, errors = threading.Event(), []
-
-    def serve():
-        try:
-            run_sync(settings, stop, **{"health_s": 0.2, **options})
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            errors.append(error)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert not errors, errors
+@pytest.fixture
+def serving(serving):
+    """With health told often."""
+    return partial(serving, health_s=0.2)
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +37,7 @@ def events_of(caplog, name):
     return [record.ronde_fields for record in list(caplog.records) if record.getMessage() == name]
 
 
-def test_a_database_locked_for_longer_than_anybody_waits_ends_nothing(car, town, until, caplog, monkeypatch):
+def test_a_database_locked_for_longer_than_anybody_waits_ends_nothing(car, town, until, caplog, monkeypatch, serving):
     monkeypatch.setattr("sync.database.BUSY_S", 0.3)
     with town.open(), serving(car.settings):
         until(lambda: (car.unit.state / "ronde.db").exists() and numbers.noted(car.unit.state).health, "it runs")
@@ -68,7 +52,7 @@ def test_a_database_locked_for_longer_than_anybody_waits_ends_nothing(car, town,
     assert events_of(caplog, "database_recovered")
 
 
-def test_a_database_damaged_while_it_delivers_is_made_anew_and_everything_arrives(car, town, until, rows):
+def test_a_database_damaged_while_it_delivers_is_made_anew_and_everything_arrives(car, town, until, rows, serving):
     ids = car.put(1, 300)
     with serving(car.settings):
         until(lambda: numbers.noted(car.unit.state).health, "it runs")
@@ -92,7 +76,7 @@ def reasons(rows, car):
     return json.loads(found[0][0]) if found and found[0][1] == boot_id() else []
 
 
-def test_what_is_wrong_stands_in_the_condition(car, town, until, rows, free_port, caplog):
+def test_what_is_wrong_stands_in_the_condition(car, town, until, rows, free_port, caplog, serving):
     car.broker.authority.issue("cannes/car-07", "car-07", days=(-1, 3))
     settings = replace(car.settings, fallback="ronde.toml: the file is empty")
     desk = replace(car.backend, name="desk", url=f"mqtts://127.0.0.1:{free_port}")
@@ -103,7 +87,7 @@ def test_what_is_wrong_stands_in_the_condition(car, town, until, rows, free_port
     assert any(set(each["reasons"]) == expected for each in events_of(caplog, "alarms_changed"))
 
 
-def test_the_configuration_that_was_good_is_kept(car, tmp_path, monkeypatch, until):
+def test_the_configuration_that_was_good_is_kept(car, tmp_path, monkeypatch, until, serving):
     monkeypatch.setattr(good, "ELSEWHERE", tmp_path)
     source = tmp_path / "ronde.toml"
     source.write_text("text")
@@ -111,7 +95,7 @@ def test_the_configuration_that_was_good_is_kept(car, tmp_path, monkeypatch, unt
         until(lambda: good.read_good(source) == b"text", "the copy")
 
 
-def test_an_expired_certificate_is_an_alarm_and_the_new_one_is_used_without_a_restart(car, town, until, rows):
+def test_an_expired_certificate_is_an_alarm_and_the_new_one_is_used_without_a_restart(car, town, until, rows, serving):
     """The capture has no part in it; its events wait."""
     ids = car.put(1, 20)
     car.broker.authority.issue("cannes/car-07", "car-07", days=(-2, -1))
@@ -132,22 +116,6 @@ def test_a_bug_in_a_backends_thread_ends_everything(car, monkeypatch):
         run_sync(car.settings, threading.Event())
 
 
-@pytest.fixture
-def own_disk(tmp_path):
-    """A disk of 30 MB with a file system of its own, and a way to make it read-only."""
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        pytest.skip("a disk of its own needs root and mkfs.ext4")
-    image, folder = tmp_path / "image", tmp_path / "disk"
-    with image.open("wb") as out:
-        out.truncate(30 * 1024 * 1024)
-    folder.mkdir()
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
-    if subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=False, capture_output=True).returncode:
-        pytest.skip("no loop mount here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def moved(car, folder):
     """The same car with its state on another disk."""
     state = folder / "state"
@@ -155,24 +123,20 @@ def moved(car, folder):
     return replace(car, settings=replace(car.settings, unit=replace(car.unit, state=state)))
 
 
-def test_a_read_only_disk_is_an_alarm_and_it_goes_on_when_it_can(car, town, until, caplog, own_disk):
-    car = moved(car, own_disk)
+def test_a_read_only_disk_is_an_alarm_and_it_goes_on_when_it_can(car, town, until, caplog, own_disk, serving):
+    car = moved(car, own_disk.mount_point)
     ids = car.put(1, 10)
-    remount(own_disk, "ro")
+    own_disk.remount("ro")
     with town.open(), serving(car.settings):
         until(lambda: len(events_of(caplog, "database_failed")) >= 4, "it says so")
         assert all("read-only" in each["reason"] for each in events_of(caplog, "database_failed"))
-        remount(own_disk, "rw")
+        own_disk.remount("rw")
         until(lambda: len(town.findings()) == 10, "it delivers")
     assert sorted(town.findings()) == sorted(ids)
 
 
-def remount(folder, how):
-    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
-
-
-def test_a_disk_filled_to_the_last_block_comes_back_by_itself(car, town, until, own_disk, caplog):
-    car = moved(car, own_disk)
+def test_a_disk_filled_to_the_last_block_comes_back_by_itself(car, town, until, own_disk, fill, caplog, serving):
+    car = moved(car, own_disk.mount_point)
     frames = car.unit.state / "frames" / "r"
     frames.mkdir(parents=True)
     with closing(open_database(car.file)) as db, transaction(db):
@@ -186,21 +150,17 @@ def test_a_disk_filled_to_the_last_block_comes_back_by_itself(car, town, until, 
     ids = car.put(1, 50)
     with serving(car.settings):
         until(Ballast(car.unit.state).is_there, "the ballast is there")
-        with (own_disk / "foreign").open("ab", buffering=0) as out:
-            for size in (1 << 20, 1 << 16, 1 << 12):
-                with suppress(OSError):
-                    while True:
-                        out.write(b"x" * size)
+        fill(own_disk.mount_point)
         until(lambda: events_of(caplog, "photos_evicted"), "photos go", 30)
         with town.open():
             until(lambda: len(town.findings()) == 50, "all events arrive")
-        (own_disk / "foreign").unlink()
+        (own_disk.mount_point / "foreign").unlink()
         until(Ballast(car.unit.state).is_there, "the ballast is there again")
     assert sorted(town.findings()) == sorted(ids)
     assert events_of(caplog, "ballast_dropped")
 
 
-def test_storage_is_looked_after_without_any_backend(car, until, monkeypatch):
+def test_storage_is_looked_after_without_any_backend(car, until, monkeypatch, serving):
     steps = []
     step = Storage.step
     monkeypatch.setattr(Storage, "step", lambda self: steps.append(1) or step(self))
