@@ -116,12 +116,13 @@ def _add_receive(commands: Any) -> None:
         "database of --db.",
     )
     command.add_argument("--broker", required=True, metavar="URL", help="mqtts://HOST:PORT, or mqtt:// on loopback")
-    command.add_argument("--db", required=True, metavar="URL", help="sqlite:///FILE")
+    command.add_argument("--db", required=True, metavar="URL", help="sqlite:///FILE, or postgresql://USER@HOST/DATABASE")
     for name, what in (("ca", "authority of the broker's certificate"), ("cert", "own certificate"), ("key", "own key")):
         command.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{what} (PEM), for mqtts://")
     command.add_argument(
         "--name", default="receiver", help="client id: keep it, it names the broker's session (default: %(default)s)"
     )
+    command.add_argument("--share", metavar="NAME", help="divide the events among all receivers with this NAME and one --db")
     add_map_options(command)
 
 

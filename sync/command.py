@@ -115,7 +115,8 @@ def _sync(args: argparse.Namespace) -> int:
 
 def _receive(args: argparse.Namespace) -> int:
     with _map_of(args):
-        run_receiver(args.broker, db_url=args.db, stop=_until_told(), ca=args.ca, cert=args.cert, key=args.key, name=args.name)
+        papers = {"ca": args.ca, "cert": args.cert, "key": args.key}
+        run_receiver(args.broker, db_url=args.db, stop=_until_told(), **papers, name=args.name, share=args.share)
     return DONE
 
 

@@ -1,5 +1,6 @@
 """From a trained network to the INT8 file that runs in the car: litert-torch makes it float, ai-edge-quantizer makes it INT8."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +9,7 @@ import litert_torch
 import numpy as np
 import numpy.typing as npt
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import quantizer, recipe
 from torch import nn
@@ -120,3 +122,17 @@ def describe_outputs(path: Path) -> list[dict[str, Any]]:
             }
         )
     return described
+
+
+def multiplications(path: Path) -> int:
+    """Multiplications of one invoke, in its convolutions: each number that they write takes one per weight that it depends on."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0))
+    (graph,) = model.subgraphs
+    total = 0
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if code in (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D):
+            weights, written = graph.tensors[operator.inputs[1]].shape, graph.tensors[operator.outputs[0]].shape
+            each = weights[1:] if code == schema.BuiltinOperator.CONV_2D else weights[1:3]
+            total += math.prod(int(side) for side in (*written, *each))
+    return total

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inference.letterbox import letterbox
 from inference.tflite import TfliteModel
-from inference.training.convert import INPUT_SCALE, describe_outputs, write_float, write_int8
+from inference.training.convert import INPUT_SCALE, describe_outputs, multiplications, write_float, write_int8
 from inference.training.fit import trained
 from inference.training.judge import Judged, look_at
 from inference.training.network import STRIDES
@@ -104,6 +104,7 @@ def describe(path: Path, name: str, task: str) -> Document:
         "task": task,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
+        "multiplications": multiplications(path),
         "input": {"width": WIDTH, "height": HEIGHT, "colour": "rgb", "mean": MEAN, "std": STD} | numbers,
         "strides": list(STRIDES),
         "heads": heads,
