@@ -25,12 +25,23 @@ WEAKENING = re.compile(
 )
 
 
+FREE = {
+    # The desk's server asks for a certificate; who enrols has none yet. Whose it is, it looks at itself.
+    "provisioning/desk_service.py: context.verify_mode = ssl.CERT_OPTIONAL",
+}
+
+
 def test_nothing_in_the_code_weakens_tls():
     files = [file for package in ("device", "inference", "provisioning", "sync") for file in (PROJECT / package).rglob("*.py")]
     assert len(files) > 50
-    weak = [f"{file.relative_to(PROJECT)}: {found[0]}" for file in files if (found := WEAKENING.search(file.read_text("utf-8")))]
+    weak = {
+        f"{file.relative_to(PROJECT)}: {line.partition('#')[0].strip()}"
+        for file in files
+        for line in file.read_text("utf-8").splitlines()
+        if WEAKENING.search(line)
+    }
     # The programme of faults plays the brokers that must be refused.
-    assert [each for each in weak if not each.startswith("sync/faults/")] == []
+    assert {each for each in weak if not each.startswith("sync/faults/")} - FREE == set()
 
 
 def test_a_context_checks_everything_and_speaks_nothing_old(authority, tmp_path):
