@@ -12,6 +12,7 @@ ON_LITERT = 'platform_machine != "armv7l" and platform_machine != "armv6l"'
 ON_TFLITE = 'platform_machine == "armv7l" or platform_machine == "armv6l"'
 
 BACKEND = ["iotcore>=0.4,<0.5"]
+POSTGRES = ["psycopg>=3.1"]
 PLOT = ["matplotlib>=3.8"]
 TRAIN = ["torch==2.13.0", "litert-torch==0.10.0"]
 
@@ -53,11 +54,14 @@ setup(
         # the extra names what a pip-only unit adds.
         "pi": ["gpiozero>=2"],
         "backend": BACKEND,
+        # The driver in Python; it needs the system's libpq, or psycopg[binary] brings its own.
+        "postgres": POSTGRES,
         "plot": PLOT,
         "train": TRAIN,
         "dev": [
             *BACKEND,
             *PLOT,
+            "psycopg[binary]>=3.1",
             "hypothesis>=6.100",
             "import-linter>=2",
             "jsonschema[format]>=4.21",

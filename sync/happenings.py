@@ -105,8 +105,10 @@ class Happenings:
         if reason.is_failure:
             self.queue.put(TurnedAway(f"refused {self._session.client_id}: {reason.getName()}"))
             return
-        options = SubscribeOptions(qos=1, noLocal=True)
-        client.subscribe([(topic, options) for topic in self._session.subscriptions])
+        # No Local on a shared subscription is a protocol error.
+        client.subscribe(
+            [(topic, SubscribeOptions(qos=1, noLocal=not topic.startswith("$share/"))) for topic in self._session.subscriptions]
+        )
         largest = int(getattr(properties, "MaximumPacketSize", LARGEST_PACKET))
         self.queue.put(Admitted(largest, int(getattr(properties, "ReceiveMaximum", 65535))))
 

@@ -31,8 +31,8 @@ FINDING: Final = (
     "frames, time, seen_at, position_source, heading_deg, EXISTS (SELECT 1 FROM evidence WHERE "
     "evidence.finding_id = finding.finding_id AND evidence.source = finding.source) FROM "
 )
-TRACK: Final = 'SELECT seq, source, round_id, time, "from", "to", length_m, frames, filled_m, gaps, geometry FROM '
-GRADE: Final = "SELECT seq, n, source, round_id, time, from_m, to_m, grade, low, high, coverage, cells, reasons, geometry FROM "
+TRACK: Final = 'SELECT seq, source, round_id, time, "from", "to", length_m, frames, filled_m, gaps, geojson FROM '
+GRADE: Final = "SELECT seq, n, source, round_id, time, from_m, to_m, grade, low, high, coverage, cells, reasons, geojson FROM "
 UNIT: Final = (
     "SELECT source, heard_at, connection, connection_at, boot, software, health_at, health_state, reasons, health_uptime_s, "
     "health_fix_age_s, health_frames, health_refused, health_disk_free_bytes, health_temperature_c, health_time_source, "
@@ -100,12 +100,18 @@ class Atlas(ABC):
         return [_track(row) for row in self._some(TRACK + "track", where, "seq", limit)]
 
     def grades(
-        self, *, box: Box | None = None, rounds: Collection[str] = (), since: str | None = None, after: int = 0
+        self,
+        *,
+        box: Box | None = None,
+        rounds: Collection[str] = (),
+        since: str | None = None,
+        limit: int = MOST,
+        after: int = 0,
     ) -> Sequence[StretchGraded]:
-        """Graded stretches, chosen as findings are; all those of an event come together, so the answer has its own limit."""
+        """Graded stretches, chosen as findings are; those of an event come together: up to `MOST_STRETCHES` may always come."""
         where = [_after(after), *_one_of("round_id", rounds), *_since(since), *([] if box is None else [self._lines(box)])]
-        rows = self._some(GRADE + "grade", where, "seq, n", MOST)
-        if len(rows) == MOST:  # an event has at most MOST_STRETCHES
+        rows = self._some(GRADE + "grade", where, "seq, n", most := max(_most(limit), MOST_STRETCHES))
+        if len(rows) == most and rows[0][0] != rows[-1][0]:  # the last event may go on
             rows = [row for row in rows if row[0] != rows[-1][0]]
         return [_stretch(row) for row in rows]
 
@@ -123,7 +129,7 @@ class Atlas(ABC):
 
     def changes(self, after: int, limit: int = LIMIT) -> Changes:
         """What the next `limit` events after number `after` tell. Nothing that is stored later is missed."""
-        upper = "SELECT max(seq) FROM (SELECT seq FROM event WHERE seq > ? ORDER BY seq LIMIT ?) AS some"
+        upper = "SELECT max(seq) FROM (SELECT seq FROM event WHERE seq > ? ORDER BY seq LIMIT ?) AS batch"
         seq = self._rows(upper, [after, _most(limit)])[0][0]
         if seq is None:
             return Changes(after, (), (), (), ())

@@ -1,4 +1,4 @@
-"""The reference receiver: MQTT in, SQLite out, an acknowledgement back after each commit.
+"""The reference receiver: MQTT in, a database out, an acknowledgement back after each commit.
 
 The broker is told that a message was taken (PUBACK), and the unit that its event is stored (`ack`), only after the transaction
 that stored it. Whatever ends this process, nothing that was acknowledged is missing, and what was not comes again.
@@ -6,30 +6,23 @@ that stored it. Whatever ends this process, nothing that was acknowledged is mis
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
-from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from device.backoff import Backoff
 from provisioning.log import events
-from provisioning.settings import check_broker_url
-from sync.broker import Address, Broker, Lost, Message, Received, Session, address
+from sync.broker import Broker, Lost, Message, Received
 from sync.door import Door
 from sync.event import compact
 from sync.failure import DatabaseFailed
-from sync.mqtt import PahoBroker
-from sync.receiver.databases import open_store
 from sync.receiver.reading import Arrived, Reading, Refused, Sender, read
 from sync.receiver.store import Store
 from sync.rest import Rest
 
-TOPICS = "ronde/v1/+/+/+"
-CLIENT_ID = "ronde-receiver"
-SESSION_S = 24 * 3600
-"""The broker keeps what arrives while the receiver is away this long. The units keep it for as long as it takes."""
+MOST_WAITING = 200
+"""So many messages may be here and not stored yet; the broker sends no more before some are accepted."""
 
 MOST_IDS = 500
 """In one `ack`."""
@@ -39,10 +32,6 @@ POLL_S = 0.5
 T = TypeVar("T")
 
 log = events("receiver")
-
-
-class ReceiverRefused(Exception):
-    """The receiver is told something that is not allowed: one sentence."""
 
 
 class Step(Enum):
@@ -76,6 +65,7 @@ class Receiver:
         self.stored = 0
         self.duplicates = 0
         self.refused = 0
+        self.dropped = 0
 
     def run(self, stop: threading.Event, listening: Callable[[], None] = lambda: None) -> None:
         """Step until told to stop; `listening` is called at each connection, once the broker keeps events for us."""
@@ -95,20 +85,26 @@ class Receiver:
 
     def step(self, patience_s: float = 0.0) -> Step:
         """Stores and acknowledges what has arrived; waits at most `patience_s` for the first message."""
-        if self._rest.left_s() > 0:
-            return Step.RESTED
-        broker = self._door.broker
+        broker, resting = self._door.broker, self._rest.left_s() > 0
         if broker is None:
-            return Step(self._door.knock().value)
-        outcomes = broker.take(0.0 if self._unstored else patience_s)
-        self._unstored += [each for each in outcomes if isinstance(each, Received)]
+            return Step.RESTED if resting else Step(self._door.knock().value)
+        outcomes = broker.take(0.0 if self._unstored or resting else patience_s)
+        self._gather([each for each in outcomes if isinstance(each, Received)])
         lost = next((each for each in outcomes if isinstance(each, Lost)), None)
-        step = self._keep(broker) if self._unstored else Step.IDLE
+        step = Step.RESTED if resting else self._keep(broker) if self._unstored else Step.IDLE
         if lost is None:
             return step
         self._unstored.clear()  # what is not stored was not accepted either: the broker brings it again
         self._door.lost(lost)
         return Step.LOST
+
+    def _gather(self, arrived: Sequence[Received]) -> None:
+        """What arrived waits to be stored. QoS 0 knows no bound and promises nothing: what is too much of it is dropped."""
+        for each in arrived:
+            if each.mid > 0 or len(self._unstored) < MOST_WAITING:
+                self._unstored.append(each)
+            else:
+                self.dropped += 1
 
     def _keep(self, broker: Broker) -> Step:
         """Stores what has arrived, then answers the broker and the units; where it cannot be stored it waits."""
@@ -119,7 +115,7 @@ class Receiver:
             self._rest.begin(error)
             return Step.FAILED
         self._rest.over()
-        broker.accept([each.mid for each in self._unstored])
+        broker.accept([each.mid for each in self._unstored if each.mid > 0])  # QoS 0 is not answered
         self._unstored.clear()
         for message in acknowledgements(readings):
             broker.publish(message)
@@ -149,40 +145,3 @@ def _parts(whole: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(whole)
     while part := list(islice(rest, size)):
         yield part
-
-
-def run_receiver(
-    url: str,
-    *,
-    db_url: str,
-    stop: threading.Event,
-    ca: Path | None = None,
-    cert: Path | None = None,
-    key: Path | None = None,
-    name: str = CLIENT_ID,
-    listening: Callable[[], None] = lambda: None,
-) -> None:
-    """Receive from the broker at `url` into `db_url` (`sqlite:///FILE`) until told to stop. `name` is its session's.
-
-    `listening` is called at each connection, once the broker keeps events for us.
-
-    Raises:
-        ReceiverRefused: the broker's address is not allowed, or its certificates are missing.
-        DatabaseRefused: the database cannot serve.
-    """
-    where = _where(url, ca, cert, key)
-    store = open_store(db_url)
-    session = Session(client_id=name, subscriptions=(TOPICS,), expiry_s=SESSION_S, manual=True)
-    try:
-        Receiver(store, partial(PahoBroker, where, session)).run(stop, listening)
-    finally:
-        store.close()
-
-
-def _where(url: str, ca: Path | None, cert: Path | None, key: Path | None) -> Address:
-    check_broker_url(url, lambda sentence: ReceiverRefused(f"the broker's address {sentence}"))
-    if url.startswith("mqtts:") and None in (ca, cert, key):
-        raise ReceiverRefused("mqtts:// needs a CA, a certificate and its key")
-    if url.startswith("mqtt:") and (ca or cert or key):
-        raise ReceiverRefused("certificates do not go with mqtt://, which is for loopback")
-    return address(url, ca, cert, key)

@@ -1,7 +1,7 @@
 """The tables of the receiver's SQLite file, as migrations: one of an earlier version is brought up to date when it is opened."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -12,7 +12,7 @@ from sqlite_utils.migrations import Migrations
 
 from sync.receiver.kinds import moment
 from sync.receiver.reading import Arrived, Sender
-from sync.receiver.store import DIAGNOSE, HEAR, Stored, healths, told
+from sync.receiver.store import DIAGNOSE, HEAR, ROUND, Row, Stored, columns, healths, rounds, told
 from sync.receiver.things import READERS, Misfit, things_of
 
 MIGRATIONS: Final = Migrations("ronde-receiver")
@@ -46,7 +46,10 @@ def m002_views(_db: Database) -> None:
     """Once it made views over the events; the next one makes tables."""
 
 
-HEAD: Final = "seq INTEGER {key}, source TEXT NOT NULL, id TEXT NOT NULL, time TEXT NOT NULL, received_at TEXT NOT NULL"
+HEAD: Final = (
+    "seq INTEGER {key} REFERENCES event (seq) ON DELETE CASCADE, source TEXT NOT NULL, id TEXT NOT NULL, time TEXT NOT NULL, "
+    "received_at TEXT NOT NULL"
+)
 ONE: Final = HEAD.format(key="PRIMARY KEY")
 EXTENT: Final = "west_deg REAL NOT NULL, south_deg REAL NOT NULL, east_deg REAL NOT NULL, north_deg REAL NOT NULL"
 TABLES: Final = (
@@ -73,12 +76,12 @@ TABLES: Final = (
     f"""
     CREATE TABLE track (
         {ONE}, {EXTENT}, round_id TEXT, "from" TEXT, "to" TEXT, length_m REAL, frames INTEGER, filled_m REAL,
-        gaps TEXT NOT NULL, geometry TEXT NOT NULL
+        gaps TEXT NOT NULL, geojson TEXT NOT NULL
     )""",
     f"""
     CREATE TABLE grade (
         {HEAD.format(key="NOT NULL")}, {EXTENT}, n INTEGER NOT NULL, round_id TEXT, from_m REAL, to_m REAL, grade REAL, low REAL,
-        high REAL, coverage REAL, cells INTEGER, reasons TEXT NOT NULL, geometry TEXT NOT NULL,
+        high REAL, coverage REAL, cells INTEGER, reasons TEXT NOT NULL, geojson TEXT NOT NULL,
         PRIMARY KEY (seq, n)
     )""",
     f"CREATE TABLE evidence ({ONE}, finding_id TEXT)",
@@ -116,12 +119,19 @@ def m003_things(db: Database) -> None:
         db.conn.execute(statement)
     events = _events(db)
     while some := list(islice(events, SOME)):
-        for sql, rows in told(some):
-            db.conn.executemany(sql, rows)
+        for table, rows in told(some).items():
+            add_rows(db, table, rows)
+        db.conn.executemany(ROUND, rounds(some))
         db.conn.executemany(HEAR, [(each.event.sender.source, each.received_at) for each in some])
         db.conn.executemany(DIAGNOSE, healths(some))
     for statement in (PRESENCE, "DROP TABLE presence", HEALTH):
         db.conn.execute(statement)
+
+
+def add_rows(db: Database, table: str, rows: Sequence[Row]) -> None:
+    """Writes new rows of a table."""
+    places = ", ".join("?" * len(rows[0]))
+    db.conn.executemany(f"INSERT INTO {table} ({columns(table)}) VALUES ({places})", rows)  # noqa: S608 - constants
 
 
 def _events(db: Database) -> Iterator[Stored]:

@@ -4,10 +4,9 @@ What is the same for every database stands here: which rows a batch makes, and i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from sync.event import now
@@ -56,6 +55,10 @@ class Store(ABC):
         """Writes events that are not there yet; those."""
 
     @abstractmethod
+    def _add(self, table: str, rows: Sequence[Row]) -> None:
+        """Writes new rows of a table, in the order of its `columns`."""
+
+    @abstractmethod
     def _many(self, sql: str, rows: Sequence[Row]) -> None:
         """Runs a statement with `?` for its values, once for each row."""
 
@@ -70,8 +73,9 @@ class Store(ABC):
         refused = {(_source(each), each.id, each.reason): each for each in batch if isinstance(each, Refused)}
         with self._transaction():
             new = self._put(tuple(arrived.values()), at)
-            for sql, rows in told(new):
-                self._many(sql, rows)
+            for table, rows in told(new).items():
+                self._add(table, rows)
+            self._many(ROUND, rounds(new))
             self._many(REFUSE, [(*key, at) for key in refused])
             heard = {each.sender.source for each in batch if isinstance(each, Arrived | Presence)}
             self._many(HEAR, [(source, at) for source in sorted(heard)])
@@ -85,15 +89,14 @@ def _source(refused: Refused) -> str:
     return refused.sender.source if refused.sender else ""
 
 
-def told(new: Sequence[Stored]) -> Iterator[tuple[str, Sequence[Row]]]:
-    """The statements that write what new events tell, and the rows of each."""
+def told(new: Iterable[Stored]) -> Mapping[str, Sequence[Row]]:
+    """What new events tell: the rows of each table (`columns`)."""
     rows: dict[str, list[Row]] = {}
     for each in new:
         for thing in each.event.things:
-            if thing.table in INSERTS:
+            if thing.table in TABLES:
                 rows.setdefault(thing.table, []).append((*each.head, *thing.values))
-    yield from ((INSERTS[table], added) for table, added in rows.items())
-    yield ROUND, _rounds(new)
+    return rows
 
 
 def healths(new: Iterable[Stored]) -> Sequence[Row]:
@@ -108,37 +111,31 @@ def healths(new: Iterable[Stored]) -> Sequence[Row]:
     return tuple(latest.values())
 
 
-def _rounds(new: Iterable[Stored]) -> Sequence[Row]:
+def rounds(new: Iterable[Stored]) -> Sequence[Row]:
     """What new findings and pieces of track add to their rounds."""
-    rounds: dict[tuple[str, str], tuple[str, str, int, float]] = {}
+    by_key: dict[tuple[str, str], tuple[str, str, int, float]] = {}
     for each in new:
         for thing in each.event.things:
             round_id = thing["round_id"] if thing.table in ("finding", "track") else None
             if not isinstance(round_id, str):
                 continue
             key, time = (each.event.sender.source, round_id), each.event.time
-            first, last, findings, length_m = rounds.get(key, (time, time, 0, 0.0))
+            first, last, findings, length_m = by_key.get(key, (time, time, 0, 0.0))
             metres = thing["length_m"] if thing.table == "track" else 0.0
-            rounds[key] = (
+            by_key[key] = (
                 min(first, time),
                 max(last, time),
                 findings + (thing.table == "finding"),
                 length_m + (metres if isinstance(metres, int | float) else 0.0),
             )
-    return [(*key, *values) for key, values in sorted(rounds.items())]
+    return [(*key, *values) for key, values in sorted(by_key.items())]
 
 
-def quoted(columns: Iterable[str]) -> str:
-    """Names of columns for a statement; `from` and `to` are words of SQL."""
-    return ", ".join(f'"{column}"' for column in columns)
+def columns(table: str) -> str:
+    """Names of all columns for a statement. Quoted, since `from` and `to` are words of SQL."""
+    return ", ".join(f'"{column}"' for column in (*HEAD, *COLUMNS[table]))
 
 
-def _insert(table: str) -> str:
-    columns = (*HEAD, *COLUMNS[table])
-    return f"INSERT INTO {table} ({quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - constants
-
-
-INSERTS: Final[Mapping[str, str]] = MappingProxyType({table: _insert(table) for table in TABLES})
 REFUSE: Final = (
     "INSERT INTO refused (source, id, reason, received_at) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (source, id, reason) DO UPDATE SET received_at = excluded.received_at"

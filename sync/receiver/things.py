@@ -77,8 +77,8 @@ OUTBOX: Final[Mapping[str, Kind]] = MappingProxyType({"rows": COUNT, "oldest_s":
 COLUMNS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
     {
         "finding": (*PROPERTIES["finding"], "latitude_deg", "longitude_deg", "heading_deg"),
-        "track": (*PROPERTIES["track"], "gaps", "west_deg", "south_deg", "east_deg", "north_deg", "geometry"),
-        "grade": ("n", *PROPERTIES["grade"], "reasons", "west_deg", "south_deg", "east_deg", "north_deg", "geometry"),
+        "track": (*PROPERTIES["track"], "gaps", "west_deg", "south_deg", "east_deg", "north_deg", "geojson"),
+        "grade": ("n", *PROPERTIES["grade"], "reasons", "west_deg", "south_deg", "east_deg", "north_deg", "geojson"),
         "evidence": ("finding_id",),
         "health": ("health_at", *(f"health_{name}" for name in HEALTH), "reasons", "outbox_rows", "outbox_oldest_s"),
     }

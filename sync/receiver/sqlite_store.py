@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sync.database import open_tables, transaction
 from sync.receiver.reading import Arrived
-from sync.receiver.sqlite_tables import MIGRATIONS
+from sync.receiver.sqlite_tables import MIGRATIONS, add_rows
 from sync.receiver.store import Row, Store, Stored
 
 
@@ -45,6 +45,9 @@ class SqliteStore(Store):
                 seq += 1
                 stored.append(Stored(seq, at, each))
         return stored
+
+    def _add(self, table: str, rows: Sequence[Row]) -> None:
+        add_rows(self._db, table, rows)
 
     def _many(self, sql: str, rows: Sequence[Row]) -> None:
         self._db.conn.executemany(sql, rows)
