@@ -1,4 +1,4 @@
-"""Makes the models: `python -m inference.training roads|privacy` trains, `... ship roads|privacy` makes the file that runs."""
+"""Makes the models: `python -m inference.training TASK` trains, `... ship TASK` makes the file that runs."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,9 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         ship(Order(chosen.task, chosen.run, chosen.data, chosen.weights, chosen.name, chosen.models))
     else:
-        course = Course(
-            chosen.command, chosen.data, chosen.weights, chosen.out, chosen.minutes, chosen.seed, chosen.threads, chosen.start
-        )
+        given = vars(chosen)
+        course = Course(chosen.command, **{name: given[name] for name in Course._fields[1:]})
         fit(course, partial(print, flush=True))
 
 
@@ -36,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         train.add_argument("--seed", type=int, default=0)
         train.add_argument("--threads", type=int, default=2)
         train.add_argument("--start", type=Path, help="another run's checkpoint, whose weights are trained on (not NanoDet's)")
+        train.add_argument("--clear", action="store_true", help="leave out the sets whose licence is unclear")
     shipping = commands.add_parser("ship", parents=[common], help="convert, quantize, judge and describe a trained network")
     shipping.add_argument("task", choices=list(TASKS))
     shipping.add_argument("--run", type=Path, required=True, help="folder of the run")

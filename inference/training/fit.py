@@ -16,7 +16,7 @@ import torch
 from inference.training.batches import Example, Rng, batches, draw_batch, read_sources
 from inference.training.loss import Grid, Losses, Truth, detection_loss, make_grid
 from inference.training.network import PrivacyNetwork, RoadsNetwork
-from inference.training.sets import TASKS
+from inference.training.sets import TASKS, plans_of
 from inference.training.weights import HEIGHT, MEAN, STD, WIDTH
 
 WINDOW: Final = (416, 320)
@@ -32,12 +32,19 @@ LOSS_WEIGHTS: Final = Losses(1.0, 2.0, 0.5)
 SAVE_EVERY_S: Final = 150.0
 SAY_EVERY_STEPS: Final = 50
 # Parts that keep what COCO taught them: NanoDet's head stays valid only on an untouched trunk.
-FROZEN: Final = {"roads": ("trunk.stem.", "trunk.stages.0."), "privacy": ("trunk.", "coco.")}
+FROZEN: Final = {
+    "roads": ("trunk.stem.", "trunk.stages.0."),
+    "safety": ("trunk.stem.", "trunk.stages.0."),
+    "privacy": ("trunk.", "coco."),
+}
 CHECKPOINT: Final = "checkpoint.pt"
 
 
 class Course(NamedTuple):
-    """How long to train, and from where: `start` is the checkpoint of another run, whose averaged weights are trained on."""
+    """How long to train, and from where: `start` is another run's checkpoint, whose averaged weights are trained on.
+
+    With `clear`, sets whose licence is unclear are left out.
+    """
 
     task: str
     data: Path
@@ -47,6 +54,7 @@ class Course(NamedTuple):
     seed: int = 0
     threads: int = 2
     start: Path | None = None
+    clear: bool = False
 
 
 class Training:
@@ -101,7 +109,7 @@ class Training:
         }
         counts = {"steps": self.steps, "pictures": self.pictures, "seconds": self.seconds}
         told = {"task": self.course.task, "seed": self.course.seed, "threads": self.course.threads}
-        told |= {"start": str(self.course.start) if self.course.start else ""}
+        told |= {"start": str(self.course.start or ""), "clear": self.course.clear}
         torch.save(state | counts | told, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
 
@@ -131,8 +139,7 @@ def fit(course: Course, say: Callable[[str], None] = print) -> None:
     training = Training(course)
     if training.resume():
         say(f"resumed after {training.steps} steps, {training.seconds / 60:.1f} of {course.minutes:g} minutes")
-    labels, plans = TASKS[course.task]
-    sources = read_sources(course.data, plans, labels)
+    sources = read_sources(course.data, plans_of(course.task, clear=course.clear), TASKS[course.task][0])
     for source in sources:
         say(f"{source.plan.name}: {len(source.pictures)} pictures, {source.plan.per_batch} in each batch")
 
@@ -160,7 +167,7 @@ def fit(course: Course, say: Callable[[str], None] = print) -> None:
 def build(task: str, weights: Path) -> Any:
     """Builds the task's network with the weights that it starts from."""
     labels = len(TASKS[task][0])
-    return RoadsNetwork(weights, labels) if task == "roads" else PrivacyNetwork(weights, labels)
+    return PrivacyNetwork(weights, labels) if task == "privacy" else RoadsNetwork(weights, labels)
 
 
 def begin(network: Any, start: Path) -> None:
@@ -175,12 +182,12 @@ def begin(network: Any, start: Path) -> None:
                 now.copy_(rows)
 
 
-def trained(task: str, run: Path, weights: Path) -> tuple[Any, dict[str, float]]:
+def trained(task: str, run: Path, weights: Path) -> tuple[Any, dict[str, Any]]:
     """Gives the averaged network of a run, ready to use, and what the run says about itself."""
     state = torch.load(run / CHECKPOINT, weights_only=True)
     network = build(task, weights)
     network.load_state_dict(state["average"])
-    told = {name: state[name] for name in ("seed", "threads", "pictures", "seconds")}
+    told = {name: state.get(name) for name in ("seed", "threads", "pictures", "seconds", "start", "clear")}
     return network.eval(), told
 
 

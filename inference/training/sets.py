@@ -111,10 +111,26 @@ PRIVACY_SETS: Final = (
     PictureSet("signs-france", f"{UNCLEAR}: none stated", 0.75, (0.5, 1.6), others=True),
     PictureSet("signs-germany", GTSDB, 0.75, (0.8, 2.0), others=True),
 )
+SAFETY_LABELS: Final = ("fire", "smoke")
+SAFETY_SETS: Final = (
+    PictureSet("fire-smoke", WEB, 9, (0.5, 1.4)),
+    # Lamps, traffic lights, low sun, dusk and wet road: none of them burns.
+    PictureSet("signs-france", f"{UNCLEAR}: none stated", 1.5, (0.5, 1.3), SAFETY_LABELS),
+    PictureSet("signs-germany", GTSDB, 1.5, (0.8, 1.7), SAFETY_LABELS),
+    PictureSet("plates-romania", ROMANIA, 2, (0.6, 1.4), SAFETY_LABELS),
+    PictureSet("dnit-brazil", DNIT, 1, (0.6, 1.3), SAFETY_LABELS),
+    PictureSet("street", DRAWN, 1.5, (0.8, 1.7), SAFETY_LABELS),
+)
 TASKS: Final[Mapping[str, tuple[tuple[str, ...], tuple[PictureSet, ...]]]] = {
     "roads": (ROAD_LABELS, ROAD_SETS),
     "privacy": (PRIVACY_LABELS, PRIVACY_SETS),
+    "safety": (SAFETY_LABELS, SAFETY_SETS),
 }
+
+
+def plans_of(task: str, *, clear: bool) -> tuple[PictureSet, ...]:
+    """The sets of a task; `clear` leaves out those whose licence is unclear."""
+    return tuple(plan for plan in TASKS[task][1] if not (clear and plan.licence.startswith(UNCLEAR)))
 
 
 def read_street(name: str, split: str, called: Mapping[str, str]) -> TrueSet:

@@ -15,7 +15,7 @@ MANIFESTS = sorted(MODELS.glob("*.json"))
 
 
 def test_both_tasks_have_a_model():
-    assert {json.loads(path.read_text())["task"] for path in MANIFESTS} >= set(TASKS)
+    assert {json.loads(path.read_text())["task"] for path in MANIFESTS} >= {"roads", "privacy"}
 
 
 @pytest.fixture(params=MANIFESTS, ids=lambda path: path.stem)
