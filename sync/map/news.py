@@ -89,7 +89,8 @@ class News:
             if changed := changed_units(units, self._units):
                 units = self._units
                 yield _event("units", {"units": changed}, after)
-            if self._clock() - beat_s >= BEAT_S:
+            # The first beat says where the listener begins: nothing that is stored after it is missed.
+            if self._clock() - beat_s >= BEAT_S and (after is not None or trouble is not None):
                 beat_s = self._clock()
                 yield _event("beat", {}, after)
             await self._turn.wait()

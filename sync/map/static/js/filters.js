@@ -44,6 +44,7 @@ export class Filters {
       chip.setAttribute("aria-pressed", String(!filters.off.has(label)));
       chip.lastChild.textContent = number(counts.get(label));
     }
+    $("filters").hidden = labels.length === 0;
     $("count-filters").textContent = active ? t("filters_on", { n: active }) : "";
     $("filters").querySelector("[type=reset]").disabled = !active;
     this.#choices();

@@ -7,7 +7,8 @@ import * as paint from "./paint.js";
 
 const MARGIN = 0.15;
 const NEAR_ZOOM = 16;
-const JOIN_PX = 42;
+const JOIN_PX = 26;
+const JOIN_MORE_PX = 4;
 const JOIN_NEAR_PX = 24;
 const PULSE_MS = 2600;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -151,7 +152,8 @@ export const Layer = L.Layer.extend({
   _joined(zoom) {
     const step = Math.round(zoom * 2) / 2;
     if (!this._clusters.has(step)) {
-      const pixels = step < NEAR_ZOOM ? JOIN_PX : JOIN_NEAR_PX;
+      // Discs are larger where more are joined.
+      const pixels = step < NEAR_ZOOM ? JOIN_PX + JOIN_MORE_PX * Math.log10(this.findings.length + 1) : JOIN_NEAR_PX;
       this._clusters.set(step, cluster(this.findings, pixels / (256 * 2 ** step)));
     }
     return this._clusters.get(step);

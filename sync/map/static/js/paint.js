@@ -178,8 +178,8 @@ export function units(pen, view, places) {
     const [x, y] = view.spot(latitude, longitude);
     const width = pen.measureText(name).width;
     pen.fillStyle = online ? ink("accent") : ink("faint");
-    pen.strokeStyle = "#fff";
-    pen.lineWidth = 1.5;
+    pen.strokeStyle = ink("panel");
+    pen.lineWidth = 2;
     pen.beginPath();
     pen.moveTo(x, y);
     pen.lineTo(x - 5, y - 8);
@@ -190,7 +190,7 @@ export function units(pen, view, places) {
     pen.closePath();
     pen.stroke();
     pen.fill();
-    pen.fillStyle = "#fff";
+    pen.fillStyle = ink("on-accent");
     pen.fillText(name, x, y - 16);
   }
 }

@@ -46,12 +46,14 @@ export function icon(label, size = 18) {
   for (const [name, value] of Object.entries({ viewBox: "-1 -1 26 26", width: size, height: size, class: "icon", "aria-hidden": "true" })) {
     svg.setAttribute(name, value);
   }
-  const path = document.createElementNS(SVG, "path");
-  for (const [name, value] of Object.entries({ d: shape.path, fill: shape.color, "fill-rule": "evenodd" })) {
-    path.setAttribute(name, value);
-  }
-  svg.append(path);
+  svg.append(drawnPath({ d: shape.path, class: "rim" }), drawnPath({ d: shape.path, fill: shape.color, "fill-rule": "evenodd" }));
   return svg;
+}
+
+function drawnPath(attributes) {
+  const path = document.createElementNS(SVG, "path");
+  for (const [name, value] of Object.entries(attributes)) path.setAttribute(name, value);
+  return path;
 }
 
 const sprites = new Map();
