@@ -23,8 +23,12 @@ MARGIN_PX = 2.0
 """At least so much: a small box is off by whole pixels of the model's input, not by parts of itself."""
 BAND = (0.1, 0.38, 0.9, 0.95)
 """Where a vehicle's plate must be, in parts of its box: left, top, right, bottom. Nine plates of val in ten lie in it."""
-SIDE_ON = 2.3
+SURE = 0.4
+"""From this score on a vehicle is certain enough to hide its band: below, three in four are none (docs/adr/0011)."""
+SIDE_ON = 2.0
 """A vehicle so many times as wide as high is seen from its side, where it has no plate."""
+NESTED = 0.6
+"""A vehicle that lies so far in one whose plate was found is that one, seen twice."""
 NEAR_SHARE = 0.1
 """A plate belongs to a vehicle when its middle lies in the vehicle's box, grown by this part of its sides."""
 COLOUR_SAMPLES = 32
@@ -75,9 +79,20 @@ def _regions(people: Sequence[Detection], signs: Sequence[Detection], width: int
     boxes = [_outwards(box, width, height) for box in plates if not _is_writing(box, signs, vehicles)]
     boxes += [_outwards(found.box, width, height) for found in people if found.label == "face"]
     boxes += [_outwards(_head(found.box, width, height), width, height) for found in people if found.label == "person"]
-    bare = [box for box in vehicles if not any(belongs(plate, box) for plate in plates)]
-    boxes += [_whole(band, width, height) for band in map(_band, bare) if band is not None]
+    boxes += [_whole(band, width, height) for band in _bands(people, plates)]
     return ((left, top, right, bottom) for left, top, right, bottom in boxes if left < right and top < bottom)
+
+
+def _bands(people: Sequence[Detection], plates: Sequence[Box]) -> Iterable[Box]:
+    """Where the plates of vehicles must be of which none was found."""
+    vehicles = [found for found in people if found.label == "vehicle"]
+    known = [vehicle.box for vehicle in vehicles if any(belongs(plate, vehicle.box) for plate in plates)]
+    for vehicle in vehicles:
+        left, top, right, bottom = box = vehicle.box
+        wide, high = right - left, bottom - top
+        certain = vehicle.score >= SURE and wide <= SIDE_ON * high
+        if certain and box not in known and not any(_part_in(box, other) >= NESTED for other in known):
+            yield left + BAND[0] * wide, top + BAND[1] * high, left + BAND[2] * wide, top + BAND[3] * high
 
 
 def belongs(plate: Box, vehicle: Box) -> bool:
@@ -87,13 +102,12 @@ def belongs(plate: Box, vehicle: Box) -> bool:
     return vehicle[0] - more_x <= x <= vehicle[2] + more_x and vehicle[1] - more_y <= y <= vehicle[3] + more_y
 
 
-def _band(vehicle: Box) -> Box | None:
-    """Where a vehicle's plate must be, although none was found; None where it shows its side."""
-    left, top, right, bottom = vehicle
-    wide, high = right - left, bottom - top
-    if wide > SIDE_ON * high:
-        return None
-    return left + BAND[0] * wide, top + BAND[1] * high, left + BAND[2] * wide, top + BAND[3] * high
+def _part_in(inner: Box, outer: Box) -> float:
+    """Which part of the inner box's area lies in the outer: 0 to 1."""
+    wide = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    high = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    area = (inner[2] - inner[0]) * (inner[3] - inner[1])
+    return max(0.0, wide) * max(0.0, high) / area if area > 0 else 0.0
 
 
 def _is_writing(plate: Box, signs: Sequence[Detection], vehicles: Sequence[Box]) -> bool:

@@ -126,8 +126,15 @@ def test_of_a_vehicle_with_a_found_plate_no_more_than_the_plate_is_hidden():
     assert len(hide_in_street(vehicle, plate, other)) == 2
 
 
-def test_a_vehicle_seen_from_its_side_shows_no_plate():
+def test_a_vehicle_seen_from_its_side_shows_no_plate_nor_does_one_that_may_be_none():
     assert hide_in_street(Detection("vehicle", 0.9, (100, 100, 400, 220))) == ()
+    assert hide_in_street(Detection("vehicle", 0.3, (100, 100, 300, 300))) == ()
+
+
+def test_a_vehicle_seen_twice_needs_its_plate_found_once():
+    vehicle, plate = Detection("vehicle", 0.9, (100, 100, 300, 300)), Detection("plate", 0.4, (170, 270, 230, 290))
+    upper = Detection("vehicle", 0.5, (100, 100, 300, 220))
+    assert hide_in_street(vehicle, upper, plate) == hide_in_street(plate)
 
 
 def test_the_colour_is_that_of_the_place():
