@@ -3,17 +3,24 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from provisioning.settings import Settings, Unit, read_settings
+from sync.database import open_database, transaction
 from sync.faults.authority import Paper
 from sync.faults.child import Child, ronde
 from sync.faults.ground import Ground, until
 from sync.faults.journal import Journal, waiting
 from sync.faults.row import Plan
 from sync.faults.town import Town
+from sync.faults.writer import bare_event
+from sync.outbox import Outbox
 
 FLEET = "faults"
 DRAINED_S = 180.0
+ROUND: Final = "00000000-1"
+BATCH = 2_000
+"""Rows put in one transaction where only their number matters."""
 
 
 class Car:
@@ -68,6 +75,18 @@ class Car:
         return Child(
             self.ground, [*before, *ronde("sync", "--config", self.config, *options)], said=said, environment=environment
         )
+
+    def fill(self, count: int, round_id: str = ROUND) -> None:
+        """So many events into its outbox, many in a transaction."""
+        db = open_database(self.state / "ronde.db")
+        try:
+            outbox, settings = Outbox(db), self.settings
+            for first in range(0, count, BATCH):
+                with transaction(db):
+                    for n in range(first, min(count, first + BATCH)):
+                        outbox.put(bare_event(settings.unit, round_id, n), settings.backends)
+        finally:
+            db.close()
 
     def waiting(self) -> int:
         """Rows in its outbox."""

@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from sync.bench_outbox import fill
 from sync.event import event_id
-from sync.faults.car import Car
+from sync.faults.car import ROUND, Car
 from sync.faults.child import Child
 from sync.faults.ground import until
 from sync.faults.journal import audit_backend
@@ -19,7 +18,6 @@ from sync.faults.town import Town, rows
 
 DAY: Final = 24 * 3600 * 9
 """Events of 24 h at 9 a second."""
-ROUND: Final = "00000000-1"
 LIVE_EVERY_S = 1 / 9
 
 LEAST_PER_S = 500.0
@@ -36,7 +34,7 @@ def run(plan: Plan, tally: Tally) -> None:
     """Fill, connect, drive on, and wait until all is there."""
     town = Town(plan.ground)
     car = Car(plan.ground, town)
-    fill(car, plan.load, ROUND)
+    car.fill(plan.load)
     tally.injected = car.waiting()
     outbox_bytes = _size(car.state)
     writer = car.write("--bare", "--findings", 1, "--every-s", LIVE_EVERY_S)
@@ -67,12 +65,7 @@ def run(plan: Plan, tally: Tally) -> None:
 def _all_stored(town: Town, events: int, sync: Child) -> bool:
     if not sync.alive() or not town.receives():
         raise RowFailed(f"sync or the receiver ended: {sync.last_words()}")
-    return _stored(town) >= events
-
-
-def _stored(town: Town) -> int:
-    found = rows(town.file, "SELECT max(rowid) FROM event")
-    return int(found[0][0] or 0) if found else 0
+    return town.newest() >= events
 
 
 def _size(state: Path) -> int:

@@ -11,7 +11,6 @@ from typing import Final
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sync.bench_outbox import fill
 from sync.faults.authority import Authority, Paper
 from sync.faults.car import Car
 from sync.faults.child import Child
@@ -65,10 +64,10 @@ def run(plan: Plan, tally: Tally) -> None:
         server = _Server(case, _context(case, town, other))
         plan.ground.at_end(server.close)
         car = Car(plan.ground, town, f"car-{number:02d}", url=f"mqtts://127.0.0.1:{server.port}")
-        fill(car, EVENTS)
+        car.fill(EVENTS)
         servers[name] = (server, car, car.sync())
     right = Car(plan.ground, town, "right")
-    fill(right, EVENTS)
+    right.fill(EVENTS)
     right.sync()
     right.drained(SEEN_S)
     for name, (server, car, sync) in servers.items():

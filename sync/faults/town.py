@@ -53,6 +53,14 @@ class Town:
         found = rows(self.file, "SELECT count(*) FROM event WHERE type = ?", FINDING)
         return int(found[0][0]) if found else 0
 
+    def newest(self) -> int:
+        """How many events of every kind are stored, read in no time however many there are."""
+        try:
+            found = rows(self.file, "SELECT max(rowid) FROM event")
+        except sqlite3.OperationalError:  # it is held at this moment
+            return 0
+        return int(found[0][0] or 0) if found else 0
+
     def things(self) -> list[tuple[str, int]]:
         """Findings that are stored under more than one event."""
         return rows(self.file, "SELECT finding_id, count(*) FROM finding GROUP BY source, finding_id HAVING count(*) > 1")

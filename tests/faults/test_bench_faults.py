@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.log import set_up
-from sync import bench_outbox
+from sync import bench_drain, bench_outbox
 from sync.command import DONE, OUR_FAULT, WRONG_USE, main
 from sync.faults import programme
 from sync.faults.child import Child
@@ -155,14 +156,23 @@ def test_a_bad_line_counts_what_it_does():
 def test_bench_outbox_measures_all_that_it_promises(monkeypatch):
     if MOSQUITTO.missing():
         pytest.skip(MOSQUITTO.missing())
-    for name, small in (("INSERTS", 50), ("DRAINED", 3_000), ("WARM", 20), ("FEW", 50), ("DRAWN_S", 3.0)):
-        monkeypatch.setattr(bench_outbox, name, small)
+    for module, name, small in (
+        (bench_outbox, "INSERTS", 50),
+        (bench_outbox, "DRAWN_S", 3.0),
+        (bench_drain, "ROUNDS", 2),
+        (bench_drain, "DRAINED", 1_500),
+        (bench_drain, "WARM", 20),
+        (bench_drain, "FEW", 50),
+    ):
+        monkeypatch.setattr(module, name, small)
     result = bench_outbox.bench_outbox(behind=300)
     rates = {name for name in result if name.endswith("_per_s")}
     assert rates == {"inserts_per_s", "bare_per_s", "bare_stored_per_s", "drain_per_s"}
-    for name in (*rates, "drain_per_s_behind", "insert_bytes", "frame_bytes"):
+    for name in (*rates, "drain_per_s_behind", "insert_bytes", "frame_bytes", "drain_bytes", "drain_cpu_us"):
         assert result[name] > 0, name
     assert result["frame_bytes"] > result["photo_bytes"] > 1000
+    assert result["drain_apart"] == pytest.approx(abs(1.0 - statistics.median(result["drain_behind_of_few_rounds"])), abs=0.02)
+    assert len(result["drain_of_bare_rounds"]) == 2
     assert "rows behind" in bench_outbox.in_words(result)
 
 
