@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from inference.training.batches import Example, Rng, batches, draw_batch, read_sources
+from inference.training.doubts import with_doubts
 from inference.training.loss import Grid, Losses, Truth, detection_loss, make_grid
 from inference.training.network import PrivacyNetwork, RoadsNetwork
 from inference.training.sets import TASKS, plans_of
@@ -140,6 +141,12 @@ def fit(course: Course, say: Callable[[str], None] = print) -> None:
     if training.resume():
         say(f"resumed after {training.steps} steps, {training.seconds / 60:.1f} of {course.minutes:g} minutes")
     sources = read_sources(course.data, plans_of(course.task, clear=course.clear), TASKS[course.task][0])
+    if course.task == "privacy":
+        whole = make_grid(WIDTH, HEIGHT)
+        sources = [
+            source._replace(pictures=with_doubts(source.pictures, training.network, whole)) if source.plan.partly else source
+            for source in sources
+        ]
     for source in sources:
         say(f"{source.plan.name}: {len(source.pictures)} pictures, {source.plan.per_batch} in each batch")
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from inference.labels import CRACKS
 from inference.training.network import STRIDES
-from inference.training.sets import OTHER, Supervision
+from inference.training.sets import OTHER, UNTOLD, Supervision
 
 Tensor = Any
 
@@ -109,7 +109,7 @@ def detection_loss(scores: Tensor, log_distances: Tensor, truths: Sequence[Truth
     for number, truth in enumerate(truths):
         wanted[number], weight[number], points, owner = _targets(belief[number], boxes[number].detach(), truth, grid)
         if len(points):
-            own = truth.boxes[truth.labels != OTHER][owner]
+            own = truth.boxes[truth.labels >= 0][owner]
             share = wanted[number, points].amax(-1)
             reach = torch.cat([grid.centres[points] - own[:, :2], own[:, 2:] - grid.centres[points]], -1)
             distances = (reach / grid.strides[points, None]).clamp(min=SHORTEST).log()
@@ -128,18 +128,18 @@ def detection_loss(scores: Tensor, log_distances: Tensor, truths: Sequence[Truth
 def _targets(belief: Tensor, found: Tensor, truth: Truth, grid: Grid) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Wanted scores and weights (points, labels) of one picture; its points that own a box, and the numbers of these boxes.
 
-    Boxes of `OTHER` are not counted.
+    Boxes of `OTHER` and `UNTOLD` are not counted.
     """
     wanted, any_crack = torch.zeros_like(belief), truth.supervision.any_crack
     weight = torch.from_numpy(truth.supervision.judged).expand_as(belief).clone()
-    other = truth.labels == OTHER
-    if other.any():  # there it is something else for certain
-        weight[_inside(truth.boxes[other], grid).any(0)] = 1.0
+    for what, told in ((UNTOLD, 0.0), (OTHER, 1.0)):  # there nothing is known; there it is something else for certain
+        if (truth.labels == what).any():
+            weight[_inside(truth.boxes[truth.labels == what], grid).any(0)] = told
     strongest = belief[:, :KINDS].argmax(1) if any_crack else None
     if any_crack:  # a crack of unknown kind: the kind that the network believes in most; it says nothing about the two others
         weight[:, :KINDS] = functional.one_hot(strongest, KINDS).to(weight)
     points = owner = torch.zeros(0, dtype=torch.int64)
-    known = Truth(truth.boxes[~other], truth.labels[~other], truth.supervision)
+    known = Truth(truth.boxes[truth.labels >= 0], truth.labels[truth.labels >= 0], truth.supervision)
     if len(known.boxes):
         by_label = torch.cat([belief, belief[:, :KINDS].amax(1, keepdim=True)], 1)
         owners, reachable = assign(by_label[:, known.labels].T, found, known.boxes, grid)

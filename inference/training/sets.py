@@ -29,6 +29,7 @@ ROAD_LABELS: Final = (*SURFACE, *POSTS, "drain")
 PRIVACY_LABELS: Final = ("plate", "face")
 UNCLEAR: Final = "unclear"
 OTHER: Final = -1
+UNTOLD: Final = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class PictureSet:
     relative to the letterboxed picture. `absent` are labels that it does not label and that its pictures (almost) never show:
     there they are trained as not present. Onto pictures of `roads` drains and covers are drawn (covers.py). `called` renames
     its categories. With `others`, what it labels and the network does not know teaches that nothing else is there.
+    With `partly` it labels only some plates: vehicles without one teach nothing (doubts.py).
     """
 
     name: str
@@ -49,10 +51,11 @@ class PictureSet:
     roads: bool = False
     called: Mapping[str, str] = field(default_factory=dict)
     others: bool = False
+    partly: bool = False
 
 
 class Picture(NamedTuple):
-    """`boxes` (n, 4): left, top, right, bottom in pixels; `labels` (n,): numbers of the labels, one more for CRACK, or OTHER."""
+    """`boxes` (n, 4): left, top, right, bottom in pixels; `labels` (n,): numbers of the labels, CRACK's, OTHER or UNTOLD."""
 
     image: Image.Image
     boxes: Floats
@@ -100,8 +103,8 @@ ROAD_SETS: Final = (
     PictureSet("fire-smoke", WEB, 0.5, (0.4, 1.3), (*SURFACE, "drain", *SIGNS)),
 )
 PRIVACY_SETS: Final = (
-    PictureSet("plates-romania", ROMANIA, 5, (0.6, 2.6), ("face",)),
-    PictureSet("plates", OPENALPR, 3, (0.35, 1.3)),
+    PictureSet("plates-romania", ROMANIA, 5, (0.6, 2.6), ("face",), partly=True),
+    PictureSet("plates", OPENALPR, 3, (0.35, 1.3), partly=True),
     PictureSet("faces", PORTRAITS, 3, (0.12, 1.2), ("plate",)),
     PictureSet("street", DRAWN, 1.5, (0.8, 2.2), called=HEADS),
     PictureSet("street-near", DRAWN, 1.5, (0.5, 1.3), called=HEADS),
@@ -185,7 +188,7 @@ def draw_weights(pictures: Sequence[Picture], labels: int) -> Floats:
     """How often to draw each picture: up to three times as often where it shows a label that fewer than 3 in 10 pictures show."""
     shown = np.zeros((len(pictures), labels + 1), bool)
     for row, picture in zip(shown, pictures, strict=True):
-        row[picture.labels[picture.labels != OTHER]] = True
+        row[picture.labels[picture.labels >= 0]] = True
     share = np.maximum(shown.mean(0), 1e-6)
     rarity = np.sqrt(0.3 / share).clip(1, 3)
     weights: Floats = np.where(shown, rarity, 1.0).max(1).astype(np.float32)

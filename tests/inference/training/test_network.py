@@ -9,9 +9,10 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="torch is not installed: the networks are trained elsewhere")
 
 from inference.training import fit  # noqa: E402
+from inference.training.doubts import with_doubts  # noqa: E402
 from inference.training.loss import Truth, assign, corners, detection_loss, make_grid, overlap  # noqa: E402
 from inference.training.network import CocoHead, Head, Leaky, PrivacyNetwork, Trunk  # noqa: E402
-from inference.training.sets import OTHER, Supervision  # noqa: E402
+from inference.training.sets import OTHER, UNTOLD, Picture, Supervision  # noqa: E402
 from inference.training.weights import Convolution, read_convolutions  # noqa: E402
 
 GRID = make_grid(128, 96)
@@ -113,6 +114,34 @@ def test_a_box_of_something_else_teaches_that_no_label_is_there_and_nothing_more
     assert torch.equal(touched, inside)
     assert (scores.grad[0][inside] > 0).all()
     assert float(losses.overlap) == 0
+
+
+def test_where_nothing_is_told_nothing_is_taught_but_for_what_is_labelled():
+    scores, distances = outputs()
+    told = truth([[10.0, 10, 100, 90], [40, 40, 60, 60]], [UNTOLD, 2])
+    detection_loss(scores, distances, [told], GRID).scores.backward()
+    touched = scores.grad[0].abs().sum(1) > 0
+    untold = ((GRID.centres > 10) & (GRID.centres < torch.tensor([100.0, 90.0]))).all(1)
+    labelled = ((GRID.centres > 40) & (GRID.centres < 60)).all(1)
+    assert touched[~untold].all()
+    assert not touched[untold & ~labelled].any()
+    assert touched[labelled].any()
+
+
+def test_a_vehicle_without_a_labelled_plate_is_a_doubt(tmp_path, write_package):
+    whole_package(tmp_path / "weights", write_package)
+    network = PrivacyNetwork(tmp_path / "weights", 2)
+    for layer in network.coco.scores:
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.constant_(layer.bias, -9.0)
+    network.coco.scores[2].bias.data[1:] = 9.0  # a vehicle at every point of the coarsest stride
+    picture = Picture(Image.new("RGB", (512, 384)), np.array([[100, 100, 110, 110]], np.float32), np.array([0]))
+    (doubted,) = with_doubts([picture], network, make_grid(512, 384))
+    assert doubted.labels[0] == 0
+    assert set(doubted.labels[1:].tolist()) == {UNTOLD}
+    bare = doubted.boxes[1:]
+    assert len(bare) > 1
+    assert not ((bare[:, :2] <= 105) & (bare[:, 2:] >= 105)).all(1).any()
 
 
 def test_training_a_head_on_one_box_finds_it():
