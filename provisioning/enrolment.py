@@ -120,6 +120,13 @@ def revoke(fleet: Fleet, name: str, now: datetime, reason: str) -> int:
     return good
 
 
+def is_good(record: Record, token: str, now: datetime) -> bool:
+    """Whether a token would give its unit a certificate."""
+    kept = record.token
+    good = kept is not None and kept.burnt_at is None and now <= moment_of(kept.expires_at)
+    return kept is not None and good and compare_digest(kept.sha256, hash_of(token))
+
+
 def is_due(start: datetime, end: datetime, now: datetime) -> bool:
     """Whether a certificate with these dates is to be renewed."""
     return end - now < (end - start) * RENEW_SHARE

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from provisioning.backend import NAME
 from provisioning.broker_files import BrokerHome
+from provisioning.card import CardRefused
 from provisioning.certificate import CertificateRefused
 from provisioning.desk import DeskClosed, DeskRefused, apply_again
 from provisioning.desk_service import DeskFailed, serve
@@ -24,11 +25,13 @@ from provisioning.offer import Answer, Application, PaperRefused, read_paper, wr
 from provisioning.register import RegisterTorn, text_of
 from provisioning.standing import TO_DO, standing_of
 from provisioning.unit_files import ANSWER, HOST, UnitFiles, access_point_of, files_of, split, write_unit_files
+from sync.provision_card import write_card
 
 DONE: Final = 0
 UNDONE: Final = 3
 
 REFUSED: Final = (
+    CardRefused,
     CertificateRefused,
     DeskFailed,
     DeskRefused,
@@ -113,6 +116,11 @@ def _unit(args: argparse.Namespace) -> int:
         f"Its configuration {'is' if new else 'stays as it was'}: {files.configuration_file}",
     )
     return DONE
+
+
+def _card(args: argparse.Namespace) -> int:
+    fleet, name = _unit_of(args)
+    return DONE if write_card(args, fleet, name) else UNDONE
 
 
 def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
@@ -250,6 +258,7 @@ def _now() -> datetime:
 COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
     "fleet": _fleet,
     "unit": _unit,
+    "card": _card,
     "sign": _sign,
     "enrol": _enrol,
     "renew": _renew,

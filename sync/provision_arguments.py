@@ -21,6 +21,7 @@ def add_subcommands(command: argparse.ArgumentParser, exit_codes: str) -> None:
     adder = _Adder(what, exit_codes)
     _add_fleet(adder)
     _add_unit(adder)
+    _add_card(adder)
     _add_serve(adder)
     _add_sign(adder)
     _add_enrol(adder)
@@ -112,6 +113,34 @@ def _add_unit(adder: _Adder) -> None:
         "--days", type=float, default=TOKEN_DAYS, metavar="N", help="how long the token is good (default: %(default)g)"
     )
     command.add_argument("--camera", choices=CAMERA_KINDS, help="write the configuration anew, for this camera")
+
+
+def _add_card(adder: _Adder) -> None:
+    command = adder.add(
+        "card",
+        "Make a freshly flashed card a unit's. Reads what `unit` made; writes the card's boot partition, or a cloud-init seed, "
+        "after it was asked. A card of no system that it knows is refused. 3 if the answer was no.",
+    )
+    command.add_argument("target", type=Path, metavar="TARGET", help="where the boot partition is mounted, or the card's device")
+    _add_unit_name(command)
+    _add_folder(command)
+    command.add_argument("--wifi", metavar="NAME", help="the depot's Wi-Fi (default: none, a cable or nothing)")
+    command.add_argument("--wifi-password-file", type=Path, metavar="FILE", help="its password (default: it is asked for)")
+    command.add_argument("--country", default="FR", metavar="CC", help="whose rules the radio keeps (default: %(default)s)")
+    command.add_argument(
+        "--access-point",
+        default="wlan0",
+        metavar="RADIO",
+        help="for the unit's own Wi-Fi: wlan0, up where the depot's is not (default); wlan1, a second radio; none",
+    )
+    command.add_argument("--hostname", metavar="NAME", help="(default: ronde-UNIT)")
+    command.add_argument("--package", type=Path, metavar="FILE", help="ronde's package (default: it is in the image)")
+    command.add_argument(
+        "--ignition-gpio", type=int, metavar="N", help="the line that falls when the ignition goes off (default: none)"
+    )
+    command.add_argument("--seed", action="store_true", help="TARGET is an empty folder or stick, for an image with cloud-init")
+    command.add_argument("--dry-run", action="store_true", help="show everything but the secrets, and write nothing")
+    command.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_serve(adder: _Adder) -> None:
