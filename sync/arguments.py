@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.settings import DEFAULT_FILE
+from sync.bench_findings import DRAWN, TOWNS
 from sync.bench_outbox import ROWS
 from sync.bench_spacing import SECONDS, SEEDS
 from sync.bench_street import HOURS, PICTURES
@@ -163,13 +164,14 @@ def _add_bench(commands: Any) -> None:
     )
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox", "street", "model"],
+        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
         "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed; "
         "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed; "
-        "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed",
+        "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
+        "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed",
     )
     line = command.add_argument_group("line")
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
@@ -187,5 +189,8 @@ def _add_bench(commands: Any) -> None:
     )
     street = command.add_argument_group("street")
     street.add_argument("--hours", type=float, metavar="H", help=f"of driving over which memory is watched (default: {HOURS:g})")
+    findings = command.add_argument_group("findings")
+    findings.add_argument("--towns", type=int, metavar="N", help=f"driven with perfect boxes (default: {TOWNS})")
+    findings.add_argument("--drawn", type=int, metavar="N", help=f"pictures drawn for the model (default: {DRAWN})")
     street.add_argument("--pictures", type=int, metavar="N", help=f"drawn for the models (default: {PICTURES})")
     _add_json(command)

@@ -19,7 +19,7 @@ from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
-from sync import bench, bench_model, bench_outbox, bench_spacing, bench_street, demo
+from sync import bench, bench_findings, bench_model, bench_outbox, bench_spacing, bench_street, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
@@ -42,6 +42,7 @@ DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
 REFUSED = (
     AlreadyRunning,
     bench_model.BenchRefused,
+    bench_findings.BenchRefused,
     bench_outbox.BenchRefused,
     bench_spacing.BenchRefused,
     DatabaseRefused,
@@ -166,6 +167,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "faults": ("only", "load", "seed"),
     "outbox": ("behind",),
     "street": ("hours", "pictures"),
+    "findings": ("towns", "drawn"),
 }
 """The options that belong to one bench alone; each is None where it was not given."""
 
@@ -208,6 +210,15 @@ def _bench_street(args: argparse.Namespace) -> int:
     with _bar("bench street") as progress:
         result = bench_street.bench_street(hours, pictures, progress)
     print(json.dumps(result) if args.json else bench_street.in_words(result))
+    return UNDONE if result["goals_missed"] else DONE
+
+
+def _bench_findings(args: argparse.Namespace) -> int:
+    towns = bench_findings.TOWNS if args.towns is None else args.towns
+    drawn = bench_findings.DRAWN if args.drawn is None else args.drawn
+    with _bar("bench findings") as progress:
+        result = bench_findings.bench_findings(towns, drawn, progress)
+    print(json.dumps(result) if args.json else bench_findings.in_words(result))
     return UNDONE if result["goals_missed"] else DONE
 
 
@@ -263,6 +274,7 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "faults": _bench_faults,
     "outbox": _bench_outbox,
     "street": _bench_street,
+    "findings": _bench_findings,
     "model": _bench_model,
 }
 
