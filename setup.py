@@ -28,7 +28,7 @@ setup(
     package_data={
         "device": ["py.typed"],
         "inference": ["py.typed", "models/*.tflite", "models/*.json"],
-        "sync": ["py.typed", "schemas/*.json", "map/static/*", "map/static/*/*", "map/static/*/*/*"],
+        "sync": ["py.typed", "asyncapi.json", "schemas/*.json", "map/static/*", "map/static/*/*", "map/static/*/*/*"],
         "provisioning": ["py.typed"],
     },
     entry_points={"console_scripts": ["ronde = sync.command:main"]},

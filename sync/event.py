@@ -24,7 +24,7 @@ DECIMALS = 7
 State = Literal["recording", "paused", "waiting", "fault"]
 """What the capture is doing."""
 
-SCHEMAS = ("ack", "birth", "event", "finding", "health", "state", "track")
+SCHEMAS = ("ack", "alert", "birth", "command", "event", "evidence", "finding", "grade", "health", "state", "track")
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,12 +189,17 @@ def _track(row: Sequence[Any]) -> TrackDriven:
 
 
 def _stretch(row: Sequence[Any]) -> StretchGraded:
-    return StretchGraded(*(*row[:-2], _list(row[-2]), _line(row[-1])))
+    return StretchGraded(*(*row[:-2], _read(row[-2]), _line(row[-1])))
+
+
+def _read(value: Any) -> Any:
+    """What stands in the database as JSON text, or what its driver has read already."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _list(value: Any) -> list[Any]:
-    """A list that stands in the database as JSON text, or that its driver has read already."""
-    read = json.loads(value) if isinstance(value, str) else value
+    """The same; nothing where a unit has not said it yet."""
+    read = _read(value)
     return read if isinstance(read, list) else []
 
 

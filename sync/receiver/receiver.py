@@ -100,11 +100,15 @@ class Receiver:
 
     def _gather(self, arrived: Sequence[Received]) -> None:
         """What arrived waits to be stored. QoS 0 knows no bound and promises nothing: what is too much of it is dropped."""
+        dropped = 0
         for each in arrived:
             if each.mid > 0 or len(self._unstored) < MOST_WAITING:
                 self._unstored.append(each)
             else:
-                self.dropped += 1
+                dropped += 1
+        if dropped:
+            self.dropped += dropped
+            log.warning("messages_dropped", messages=dropped)
 
     def _keep(self, broker: Broker) -> Step:
         """Stores what has arrived, then answers the broker and the units; where it cannot be stored it waits."""

@@ -3,7 +3,7 @@
 Times are ISO 8601 in UTC with milliseconds. What a unit did not say is None.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ class TrackDriven:
 
 @dataclass(frozen=True, slots=True)
 class StretchGraded:
-    """A stretch of road and its grade, 1 to 5, with its interval."""
+    """A stretch of road and its grade, 1 to 5, with its interval. `reasons`: how many cells did not count, and why."""
 
     seq: int
     n: int
@@ -78,7 +78,7 @@ class StretchGraded:
     high: float | None
     coverage: float | None
     cells: int | None
-    reasons: Sequence[Any]
+    reasons: Mapping[str, int]
     line: Sequence[tuple[float, float]]
 
 

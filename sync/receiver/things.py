@@ -137,7 +137,7 @@ def _stretch(n: int, feature: Any) -> Thing:
     if not isinstance(feature, dict):
         raise Misfit("data is no GeoJSON feature collection")
     properties, line = _feature("LineString", feature)
-    return Thing("grade", (n, *_values("grade", properties), _list(properties.get("reasons")), *_extent(line), _line(line)))
+    return Thing("grade", (n, *_values("grade", properties), _counts(properties.get("reasons")), *_extent(line), _line(line)))
 
 
 def _health(time: str, data: Mapping[str, Any]) -> tuple[Thing, ...]:
@@ -192,6 +192,12 @@ def _fitting(kinds: Mapping[str, Kind], document: Mapping[str, Any]) -> Iterable
 def _list(value: Any) -> str:
     """A list as JSON text; whatever else it is, an empty one."""
     return json.dumps(value if isinstance(value, list) else [], separators=(",", ":"))
+
+
+def _counts(value: Any) -> str:
+    """How many of each as JSON text; what is no count is left out."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return json.dumps({name: count for name, count in pairs if TEXT.fits(name) and COUNT.fits(count)}, separators=(",", ":"))
 
 
 def _extent(line: Sequence[Sequence[float]]) -> tuple[float, float, float, float]:

@@ -70,13 +70,14 @@ def test_tracks_and_grades_are_found_by_the_rectangle_around_them(store, atlas, 
     line = [[7.0, 43.5], [7.2, 43.7, 30.0]]
     gap = {"odometer_m": 5.0, "length_m": 9.1, "reason": "no_fix"}
     keep(store, car_07.track(line, length_m=412.5, frames=103, filled_m=9.1, gaps=[gap], to="2026-03-04T05:06:07Z"))
-    keep(store, car_07.grade((line, {"grade": 2.5, "low": 2.0, "reasons": ["wet"]}), ([[0, 0], [1, 1]], {"grade": 1})))
+    graded = {"grade": 2.5, "low": 2.0, "reasons": {"wet": 3, "dark": "some"}}
+    keep(store, car_07.grade((line, graded), ([[0, 0], [1, 1]], {"grade": 1})))
     for box, here in ((CANNES, 1), (Box(7.1, 43.4, 7.3, 43.55), 1), (Box(7.3, 43.5, 7.4, 43.6), 0), (None, 1)):
         assert len(atlas.tracks(box=box)) == here
     (track,) = atlas.tracks(box=CANNES, rounds=["0123abcd-1"], since="2026-03-04T05:06:07Z")
     assert (track.length_m, track.frames, track.filled_m, track.gaps) == (412.5, 103, 9.1, [gap])
     assert (track.began_at, track.ended_at, track.line) == (None, "2026-03-04T05:06:07.000Z", [(7.0, 43.5), (7.2, 43.7)])
-    assert [(each.n, each.grade, each.reasons) for each in atlas.grades(box=CANNES)] == [(0, 2.5, ["wet"])]
+    assert [(each.n, each.grade, each.reasons) for each in atlas.grades(box=CANNES)] == [(0, 2.5, {"wet": 3})]
     assert [(each.n, each.grade, each.low) for each in atlas.grades()] == [(0, 2.5, 2.0), (1, 1, None)]
 
 

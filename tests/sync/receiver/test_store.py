@@ -71,7 +71,7 @@ def test_a_track_and_grades_become_rows_with_their_lines(store, database, car_07
     line = [[7.01, 43.55], [7.02, 43.56, 12.0], [7.005, 43.57]]
     gap = {"odometer_m": 5.0, "length_m": 9.1, "reason": "no_fix"}
     begun = {"from": "2026-03-04T05:06:07Z"}
-    good = {"from_m": 0.0, "to_m": 20.0, "grade": 2.5, "coverage": 0.9, "reasons": []}
+    good = {"from_m": 0.0, "to_m": 20.0, "grade": 2.5, "coverage": 0.9, "reasons": {}}
     keep(store, car_07.track(line, length_m=412.5, frames=103, gaps=[gap], **begun))
     keep(store, car_07.grade((line[:2], good), (line[1:], {"to_m": 40.0})))
     assert database.ask("SELECT round_id, length_m, frames, west_deg, south_deg, east_deg, north_deg FROM track") == [
