@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from inference.boxes import Boxes
+from inference.boxes import Boxes, areas, intersections
 from inference.decode import suppress
 from inference.letterbox import letterbox
 from inference.training.network import BINS
@@ -18,7 +18,8 @@ from inference.training.sets import UNTOLD, Picture
 from inference.training.weights import HEIGHT, MEAN, STD, WIDTH
 
 VEHICLE: Final = 1  # column of NanoDet's reduced head
-FROM_SCORE: Final = 0.3
+FROM_SCORE: Final = 0.45
+APART: Final = 0.3  # a doubt is a vehicle of its own: no more of it lies in one whose plate is labelled
 
 
 def with_doubts(pictures: Sequence[Picture], network: Any, grid: Any) -> list[Picture]:
@@ -50,6 +51,7 @@ def _doubted(picture: Picture, vehicles: Boxes) -> Picture:
     middles = (picture.boxes[:, :2] + picture.boxes[:, 2:]) / 2
     inside = (middles[None] >= vehicles[:, None, :2]) & (middles[None] <= vehicles[:, None, 2:])
     known = np.array([each.all(axis=1).any() for each in inside], np.bool_)
-    bare = vehicles[~known].astype(np.float32)
+    shared = intersections(vehicles, vehicles[known]) / np.maximum(areas(vehicles), 1.0)[:, None]
+    bare = vehicles[~known & (shared.max(axis=1, initial=0.0) <= APART)].astype(np.float32)
     labels = np.concatenate([picture.labels, np.full(len(bare), UNTOLD, np.int64)])
     return Picture(picture.image, np.concatenate([picture.boxes, bare]), labels)

@@ -19,7 +19,7 @@ from inference.people import plates_in
 from inference.scoring import Matched, average_precision, match
 from inference.scoring import Picture as Pictured
 from inference.training.covers import COVERS, with_covers
-from inference.training.sets import Picture, PictureSet, read_split, told
+from inference.training.sets import DRAWN, Picture, PictureSet, read_split, told
 from inference.trial import of_label
 
 FROM_SCORE: Final = 0.01
@@ -49,6 +49,11 @@ class Judged:
     def least_iou(self) -> float:
         """From which overlap on a box counts when thresholds are chosen."""
         return LENIENT.get(self.plan.name, IOU)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether what it shows was drawn: a threshold comes from real pictures, where these show the thing."""
+        return self.plan.licence == DRAWN
 
     def matched(self, label: str, least_iou: float) -> Matched:
         """What was found of a label, against what is there; of a label that the set never shows, all is false."""
@@ -95,7 +100,8 @@ def with_drawn_covers(model: Model, plan: PictureSet, pictures: Sequence[TruePic
             replace(picture, labels=labels, boxes=drawn.boxes[ours].astype(np.float64), crowd=np.zeros(len(labels), np.bool_))
         )
         found.append(find(model, np.asarray(drawn.image), any_crack=False))
-    return Judged(replace(plan, name=f"{plan.name} with covers drawn", absent=()), COVERS, tuple(true), tuple(found))
+    seen = replace(plan, name=f"{plan.name} with covers drawn", licence=DRAWN, absent=())
+    return Judged(seen, COVERS, tuple(true), tuple(found))
 
 
 def find_closer(model: Model, pixels: npt.NDArray[np.uint8], found: Sequence[Detection]) -> tuple[Detection, ...]:
@@ -139,7 +145,9 @@ def best_working(judged: Sequence[Judged], label: str) -> Working:
     Only thresholds with at most `MOST_ALARMS` on sets that never show it are asked, where there is such a one at which anything
     is found at all. A label that is never found rightly gets 1: it is never reported.
     """
-    parts = [one.matched(label, one.least_iou) for one in judged if label in (*one.labels, *one.plan.absent)]
+    asked = [one for one in judged if label in (*one.labels, *one.plan.absent)]
+    real = [one for one in asked if not one.drawn]
+    parts = [one.matched(label, one.least_iou) for one in (real if any(label in one.labels for one in real) else asked)]
     scores = np.concatenate([part.scores for part in parts])
     order = np.argsort(-scores, kind="stable")
     scores, hits = scores[order], np.concatenate([part.hits for part in parts])[order]

@@ -65,7 +65,7 @@ def privacy_thresholds(judged: Sequence[Judged]) -> tuple[dict[str, float], floa
     shares = {}
     for step in STEPS:
         here = Hiding(chosen | {"plate": step}, max(step, alone))
-        shares[step] = statistics.fmean(flag for one in judged for flag in hits(one, "plate", here))
+        shares[step] = statistics.fmean(flag for one in judged if not one.drawn for flag in hits(one, "plate", here))
     enough = min(WANTED_RECALL, max(shares.values()))
     chosen["plate"] = next(step for step in STEPS if shares[step] >= enough)
     return chosen, max(chosen["plate"], alone)

@@ -10,7 +10,7 @@ from inference.coco import TruePicture
 from inference.detect import Detection
 from inference.training.judge import Judged, best_working, precision_of, quiet_from, shown
 from inference.training.report import Hiding, accuracy, alarms, choose_thresholds, hiding, privacy_thresholds, write_report
-from inference.training.sets import PictureSet
+from inference.training.sets import DRAWN, PictureSet
 
 
 def judged(truths, found, *, name="a", absent=(), labels=("pothole",), closer=()):
@@ -63,6 +63,13 @@ def test_no_more_alarms_than_three_in_a_hundred_are_bought_with_recall():
     fewer = judged([[]] * 100, [[("pothole", 0.5, A)]] * 3 + [[]] * 97, name="signs", absent=("pothole",), labels=())
     assert quiet_from([shows, fewer], "pothole") == 0
     assert choose_thresholds([shows, fewer], ["pothole"]) == {"pothole": 0.4}
+
+
+def test_a_threshold_comes_from_real_pictures_where_any_show_the_thing():
+    real = judged([[("pothole", A)]], [[("pothole", 0.6, A)]])
+    drawn = judged([[("pothole", A), ("drain", B)]], [[("pothole", 0.2, A), ("drain", 0.3, B)]], labels=("pothole", "drain"))
+    drawn = replace(drawn, plan=replace(drawn.plan, licence=DRAWN))
+    assert choose_thresholds([real, drawn], ["pothole", "drain"]) == {"pothole": 0.6, "drain": 0.3}
 
 
 def test_sets_too_small_to_tell_are_counted_together():
