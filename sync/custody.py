@@ -21,8 +21,9 @@ from provisioning.durable import sync_folder
 from provisioning.log import events
 from sync import numbers
 from sync.aside import next_aside, spent_files, unsalvaged_files
-from sync.database import Held, hold_folder, inode_of, is_marked, mark_damaged, open_database, open_tables, transaction, unmark
+from sync.database import Held, open_database, open_tables, transaction
 from sync.failure import DatabaseDamaged, DatabaseRefused, disk_failure, named
+from sync.hold import hold_folder, inode_of, is_marked, mark_damaged, unmark
 from sync.salvage import Salvage
 from sync.tables import MIGRATIONS
 

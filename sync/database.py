@@ -7,33 +7,26 @@ explicit (`transaction`), and takes the write lock at its start: a deferred one 
 import fcntl
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event as Signal
-from typing import Final
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused, disk_failure, failure_of, named
+from sync.hold import hold_folder, inode_of, is_marked, mark_damaged, mark_of
 from sync.pages import PAGE
 from sync.tables import MIGRATIONS
 from sync.wal_index import Index, release, reserve
 
 BUSY_S = 10.0
-"""How long a process waits for the other's write lock, and for one that makes the database anew."""
+"""How long a process waits for the other's write lock."""
 
 WAL_BYTES = 8 * 1024 * 1024
 """What the write-ahead log is cut back to after a checkpoint that a long reader had held up."""
-
-PAUSE_S = 0.02
-DAMAGED: Final = ".damaged"
-"""Added to the database's name: the file by which one process tells the others to let go of it. It holds the number (inode) of
-the very file that is meant, so that it says nothing about the next one."""
 
 
 class Held(Database):
@@ -45,7 +38,7 @@ class Held(Database):
         self._hold = hold
         self._index = index
         self._inode = inode_of(file)
-        self._mark = _mark_of(file)
+        self._mark = mark_of(file)
 
     def mark_damaged(self) -> None:
         """Tells whoever else holds the file that it is damaged."""
@@ -110,63 +103,6 @@ def open_database(file: Path) -> Held:
             raise disk_failure(f"{file} cannot be opened", error) from error
         raise
     return Held(db.conn, file, hold, index)
-
-
-def hold_folder(folder: Path, how: int, *, needless: Callable[[], bool] = lambda: False) -> int | None:
-    """Locks a folder, shared or exclusive, until the returned descriptor is closed; None where it became `needless` meanwhile.
-
-    Raises:
-        DatabaseFailed: others do not let go of it within `BUSY_S`.
-    """
-    hold = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    deadline_s, pause = time.monotonic() + BUSY_S, Signal()
-    while not _try_to_lock(hold, how):
-        late = time.monotonic() > deadline_s
-        if late or needless():
-            os.close(hold)
-            if not late:
-                return None
-            raise DatabaseFailed("database_locked", f"another process does not let go of the database in {folder}")
-        pause.wait(PAUSE_S)
-    return hold
-
-
-def _try_to_lock(hold: int, how: int) -> bool:
-    try:
-        fcntl.flock(hold, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def inode_of(file: Path) -> int | None:
-    """The number of the file of this name, None where there is none."""
-    try:
-        return file.stat().st_ino
-    except FileNotFoundError:
-        return None
-
-
-def mark_damaged(file: Path, inode: int | None) -> None:
-    """Tells whoever holds the file with this number to let go of it."""
-    _mark_of(file).write_text(str(inode), encoding="ascii")
-
-
-def is_marked(file: Path) -> bool:
-    """Whether somebody has found the file that has this name now to be damaged."""
-    try:
-        return _mark_of(file).read_text(encoding="ascii") == str(inode_of(file))
-    except (FileNotFoundError, UnicodeDecodeError):
-        return False
-
-
-def unmark(file: Path) -> None:
-    """Takes the mark away: the file that was meant has another name."""
-    _mark_of(file).unlink(missing_ok=True)
-
-
-def _mark_of(file: Path) -> Path:
-    return file.with_name(file.name + DAMAGED)
 
 
 def open_tables(file: Path, migrations: Migrations) -> Database:

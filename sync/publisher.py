@@ -24,16 +24,13 @@ from sync.lanes import Lanes
 from sync.ledger import Ledger
 from sync.outbox import Outbox, Parcel
 from sync.rest import Rest
+from sync.silence import Silence
 
 GREETING = 2
 """Messages that each connection begins with: `state` and `birth`."""
 
 AGAIN_S = 30.0
 """Without a confirmation this long after the broker's answer an event is published again."""
-
-SILENCE_S = 30.0
-SLOWEST_BYTES_S = 2000.0
-"""A broker that answers nothing for `SILENCE_S`, and the time that what is on its way takes at this rate, is gone."""
 
 HEADER_BYTES = 32
 """Of an MQTT packet around topic and payload, at most."""
@@ -84,7 +81,7 @@ class Publisher:
         self._ledger = Ledger(db, backend.name, self._flight, clock)
         self._hearing = Hearing(backend, topic(unit, "ack"), self._flight, self._ledger, clock=clock, again_s=again_s)
         self._rest = Rest(backend.name, log, clock)
-        self._heard_s = clock()
+        self._silence = Silence(self._flight, clock)
         self._busy = False
         self.confirmed = 0
         self.confirmed_s = clock()
@@ -163,7 +160,7 @@ class Publisher:
         if self._door.broker is not None:
             takes = self._door.broker.receive_maximum
             self._flight.lose(min(IN_FLIGHT, takes), at_first=max(1, takes - GREETING))
-            self._heard_s = self._clock()
+            self._silence.begin()
             self._hearing.trouble = None
             self._lanes.begin()
             self._send(self._door.broker)
@@ -171,7 +168,7 @@ class Publisher:
 
     def _serve(self, broker: Broker, patience_s: float) -> Step:
         outcomes = broker.take(min(patience_s, self._ledger.can_wait_s()))
-        lost = self._hearing.take(outcomes) or self._silence(heard=bool(outcomes))
+        lost = self._hearing.take(outcomes) or self._silence.lost(heard=bool(outcomes))
         if lost is not None:
             self._drop(lost)
             self._book()
@@ -196,17 +193,6 @@ class Publisher:
             if self._flight.widen():
                 self._lanes.begin()
         return len(booked.confirmed)
-
-    def _silence(self, *, heard: bool) -> Lost | None:
-        """A link can be dead without saying so: an answer is due for what is on its way."""
-        now_s = self._clock()
-        if heard or not self._flight.outstanding:
-            self._heard_s = now_s
-            return None
-        silent_s = now_s - self._heard_s
-        if silent_s < SILENCE_S + self._flight.outstanding_bytes / SLOWEST_BYTES_S:
-            return None
-        return Lost(f"no answer for {silent_s:.0f} s")
 
     def _drop(self, lost: Lost) -> None:
         """The connection is over; `lost.blamed` with one suspect on its way proves that it was the cause."""

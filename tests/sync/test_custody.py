@@ -15,9 +15,11 @@ from provisioning.settings import Backend, Unit
 from sync import custody, numbers
 from sync.aside import aside_files, next_aside, spent_files, unsalvaged_files
 from sync.custody import held, take_database
-from sync.damage import DAMAGES, damage_databases
-from sync.database import inode_of, is_marked, mark_damaged, next_number, open_database, transaction
+from sync.database import next_number, open_database, transaction
 from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused
+from sync.faults.damage import DAMAGES
+from sync.faults.databases import damage_databases
+from sync.hold import inode_of, is_marked, mark_damaged
 from sync.outbox import Outbox
 from sync.pages import PAGE
 from sync.rounds import next_round_id
@@ -312,7 +314,7 @@ def test_two_that_find_damage_at_the_same_time_make_it_anew_once(file, fill):
 
 
 def test_where_others_do_not_let_go_it_is_an_outcome(file, fill, monkeypatch):
-    monkeypatch.setattr("sync.database.BUSY_S", 0.1)
+    monkeypatch.setattr("sync.hold.LET_GO_S", 0.1)
     fill(file, 1)
     with closing(open_database(file)):
         mark_damaged(file, inode_of(file))

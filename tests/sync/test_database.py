@@ -7,9 +7,10 @@ import sys
 import pytest
 from sqlite_utils import Database
 
-from sync import database
-from sync.database import inode_of, mark_damaged, next_number, open_database, transaction, unmark
+from sync import hold
+from sync.database import next_number, open_database, transaction
 from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused
+from sync.hold import inode_of, mark_damaged, unmark
 from sync.tables import MIGRATIONS
 
 COLUMNS = {
@@ -227,14 +228,14 @@ def test_damage_is_told_from_what_passes(tmp_path):
 
 
 def test_a_folder_is_held_by_each_open_database_and_by_one_that_makes_it_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "BUSY_S", 0.05)
+    monkeypatch.setattr(hold, "LET_GO_S", 0.05)
     first, second = open_database(tmp_path / "ronde.db"), open_database(tmp_path / "ronde.db")
     with pytest.raises(DatabaseFailed, match="another process does not let go of the database"):
-        database.hold_folder(tmp_path, fcntl.LOCK_EX)
+        hold.hold_folder(tmp_path, fcntl.LOCK_EX)
     first.close()
     second.close()
-    hold = database.hold_folder(tmp_path, fcntl.LOCK_EX)
+    held = hold.hold_folder(tmp_path, fcntl.LOCK_EX)
     with pytest.raises(DatabaseFailed, match="another process does not let go"):
         open_database(tmp_path / "ronde.db")
-    os.close(hold)
+    os.close(held)
     open_database(tmp_path / "ronde.db").close()

@@ -15,14 +15,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from provisioning.settings import Backend, Unit
 from sync.broker import NO_SUBSCRIBERS, SUCCESS, Lost, Puback, Received
-from sync.database import inode_of, mark_damaged, open_database, transaction
+from sync.database import open_database, transaction
 from sync.failure import DatabaseDamaged
 from sync.flight import PROBE, WINDOW
+from sync.hold import inode_of, mark_damaged
 from sync.ledger import BATCH as LEDGER_BATCH
 from sync.ledger import LATE_S, TRIES
 from sync.outbox import Outbox
-from sync.publisher import AGAIN_S, SILENCE_S, Publisher, Step
+from sync.publisher import AGAIN_S, Publisher, Step
 from sync.refusal import BrokerRefused
+from sync.silence import SILENCE_S
 
 UNIT = Unit("cannes", "car-07")
 ROADS = Backend("roads", "mqtt://127.0.0.1:1883", None, None, None, ("finding", "alert", "health"))
