@@ -71,6 +71,12 @@ class Ring:
             while self._exposures and self._exposures[0].shutter_boot_s <= boot_s:
                 self._exposures.popleft()
 
+    def drop_after(self, boot_s: float) -> None:
+        """Let go of everything taken after this moment: nobody may have it."""
+        with self._lock:
+            while self._exposures and self._exposures[-1].shutter_boot_s > boot_s:
+                self._exposures.pop()
+
     def remove(self, exposure: Exposure) -> None:
         """Let go of one exposure."""
         with self._lock:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from device.boot import boot_id, now_s
 from device.camera import camera_of
 from device.fix import FixSource
 from device.gpsd import GpsdSource
@@ -17,17 +18,22 @@ from inference.tflite import TfliteModel
 from provisioning.log import events
 from provisioning.settings import Settings
 from sync.ballast import Ballast
+from sync.condition import Condition, Teller
 from sync.custody import held
 from sync.database import Held
-from sync.failure import DatabaseDamaged, DatabaseFailed
+from sync.failure import DatabaseDamaged, DatabaseFailed, named
 from sync.live_round import LiveRound, Outside
 from sync.replay import THREADS
+from sync.request import paused_since_s, take_pauses
 from sync.rest import Rest
 from sync.round_store import Recipients
 from sync.rounds import close_rounds, only_one, sweep
 
 STEADY_S = 30.0
 """A database that has worked for so long has recovered: the next failure rests shortly again."""
+
+PAUSE_LOOK_S = 0.2
+"""How soon it goes on after a pause."""
 
 log = events("capture")
 
@@ -47,7 +53,7 @@ def run_capture(settings: Settings, stop: threading.Event, alive: Callable[[], N
         rest = Rest("capture", log, time.monotonic)
         while not stop.is_set():
             try:
-                with held(state / "ronde.db", look_over=True) as db:
+                with held(state / "ronde.db", look_over=True) as db, named():
                     _drive(settings, outside, db, stop, _evidence(rest, alive))
             except (DatabaseFailed, DatabaseDamaged) as error:
                 if error.code == "disk_full":
@@ -59,11 +65,26 @@ def run_capture(settings: Settings, stop: threading.Event, alive: Callable[[], N
 
 
 def _drive(settings: Settings, outside: Outside, db: Held, stop: threading.Event, alive: Callable[[], None]) -> None:
-    """Put in order what the last round left, and drive the next one."""
+    """Put in order what the last round left, and drive the next ones: a pause ends a round."""
     closed = close_rounds(db, settings.unit.state, Recipients(settings.unit, settings.backends))
     swept = sweep(db, settings.unit.state)
     log.info("capture_started", photos_swept=swept, rounds_closed=closed)
-    LiveRound(settings, outside, db, stop, alive).run()
+    while not stop.is_set():
+        _wait_while_paused(db, stop, alive)
+        if not stop.is_set():
+            LiveRound(settings, outside, db, stop, alive).run()
+
+
+def _wait_while_paused(db: Held, stop: threading.Event, alive: Callable[[], None]) -> None:
+    """Nothing is photographed, and no fix is read."""
+    boot = boot_id()
+    teller = Teller(db, boot)
+    take_pauses(db, boot)
+    while paused_since_s(db, boot) is not None and not stop.is_set():
+        teller.tell(Condition("paused", ()), now_s())
+        alive()
+        stop.wait(PAUSE_LOOK_S)
+    take_pauses(db, boot)
 
 
 def _evidence(rest: Rest, alive: Callable[[], None]) -> Callable[[], None]:

@@ -27,6 +27,7 @@ from provisioning.settings import Settings
 from sync.condition import Condition, Teller, state_of
 from sync.fix_reader import FixReader
 from sync.line import Line, Step
+from sync.request import paused_since_s
 from sync.round_store import Recipients, RoundStore
 from sync.rounds import next_round_id
 
@@ -45,6 +46,7 @@ class Outcome(Enum):
 
     WAITED = "waited"
     LOOKED = "looked"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class LiveRound:
         self._wake = threading.Event()
         self._reader = FixReader(outside.source)
         self._ring = Ring.for_camera(settings.camera.width, settings.camera.height)
-        self._round_id = next_round_id(db, boot_id())
+        self._boot = boot_id()
+        self._round_id = next_round_id(db, self._boot)
         recipients = Recipients(settings.unit, settings.backends)
         self._store = RoundStore(db, settings.unit.state, self._round_id, recipients, outside.roads_sha256)
         self._line = Line(Chooser(settings.trigger.spacing_m, self._ring), outside.look, self._store)
@@ -90,10 +93,10 @@ class LiveRound:
         self._camera_reason: str | None = None
         self._stalls = 0
         self._checked_s = now_s()
-        self._teller = Teller(db, boot_id())
+        self._teller = Teller(db, self._boot)
 
     def run(self) -> None:
-        """Photograph until told to stop.
+        """Photograph until told to stop or to pause.
 
         Raises:
             CameraStalled: the camera did not come back after `CAMERA_TRIES` starts. The round is closed.
@@ -112,13 +115,20 @@ class LiveRound:
 
     def _go_on(self) -> None:
         while not self._stop.is_set():
-            if self.step() is Outcome.WAITED:
-                self._wake.wait(CHECK_EVERY_S / 5)
-                self._wake.clear()
+            match self.step():
+                case Outcome.PAUSED:
+                    return
+                case Outcome.WAITED:
+                    self._wake.wait(CHECK_EVERY_S / 5)
+                    self._wake.clear()
 
     def step(self) -> Outcome:
         """Take the fixes that have come, look at one frame, and once a second see whether all is well."""
         self._reader.check()
+        paused_s = paused_since_s(self._db, self._boot)
+        if paused_s is not None:
+            self._ring.drop_after(paused_s)
+            return Outcome.PAUSED
         while not self._reader.fixes.empty():
             self._take_fix(self._reader.fixes.get())
         stepped = self._line.step()
@@ -157,7 +167,8 @@ class LiveRound:
         else:
             self._store.end(self._fix.taken_at)
             log.info("round_ended", frames=self._line.spacing.frames, length_m=round(self._line.chooser.odometer_m))
-        self._teller.tell(Condition("waiting", ("stopped",), self._counters()), now_s())
+        if self._stop.is_set():
+            self._teller.tell(Condition("waiting", ("stopped",), self._counters()), now_s())
 
     def _start_camera(self) -> None:
         """Start the camera; several failures in a row end the process."""

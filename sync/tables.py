@@ -160,6 +160,17 @@ def m005_in_view(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m006_requests(db: Database) -> None:
+    """A request says of which boot it is, and when in it: the wall clock may be wrong."""
+    _run(
+        db,
+        "ALTER TABLE request ADD COLUMN boot TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE request ADD COLUMN made_boot_s REAL NOT NULL DEFAULT 0",
+        "CREATE INDEX request_of_boot ON request (boot, id)",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for statement in statements:
         db.conn.execute(statement)

@@ -45,6 +45,13 @@ def test_what_was_decided_on_goes_and_the_newest_moment_is_remembered():
     assert ring.newest_s == 3.0
 
 
+def test_what_was_taken_after_a_moment_goes_and_nothing_else():
+    ring = Ring()
+    filled(ring, [1.0, 2.0, 3.0])
+    ring.drop_after(2.0)
+    assert [exposure.shutter_boot_s for exposure in ring.until(1e9)] == [1.0, 2.0]
+
+
 def test_one_exposure_can_be_removed():
     ring = Ring()
     filled(ring, [1.0, 2.0, 3.0])

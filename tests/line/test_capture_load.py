@@ -12,11 +12,8 @@ import pytest
 from device.boot import now_s
 from device.fix import Fix
 from device.frame import Exposure, FrameUnreadable
-from inference.look import Look
-from inference.manifest import locate
-from inference.tflite import TfliteModel
 from provisioning import log
-from provisioning.settings import Camera, Models, Settings, Unit
+from provisioning.settings import Camera, Settings, Unit
 from sync.database import open_database
 from sync.live_round import LiveRound, Outcome, Outside
 
@@ -86,11 +83,6 @@ class World:
             if self.capture.step() is Outcome.WAITED:
                 self.go_on(1 / FPS)
         return self.ages_s, most
-
-
-@pytest.fixture(scope="module")
-def look():
-    return Look(None, TfliteModel(locate(Models().privacy), 1))
 
 
 @pytest.fixture
