@@ -4,6 +4,7 @@ Ten times is ten times the photos and ten times the fixes: 50 m/s with a photo e
 mean of a town) give in ten times the time; fixes come at 10 Hz. The clocks are the true ones.
 """
 
+import re
 import statistics
 import time
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ MORE_S = 90.0
 GROWS_MIB = 16.0
 GROWS_SHARE = 0.1
 """From the second quarter of the time to the last: memory may differ by so much, threads and files by nothing."""
+PLACE: Final = re.compile(r"\b43\.5\d\d|\b7\.0\d{3}")
+"""A latitude or longitude of the drive (`sync.faults.satellites`)."""
 WAL_BYTES = 16 * 1024 * 1024
 
 
@@ -57,6 +60,8 @@ def run(plan: Plan, tally: Tally) -> None:
     tally.check(processes["capture"].stop() == 0, f"the capture did not end in good order: {processes['capture'].last_words()}")
     car.drained()
     processes["sync"].stop()
+    for name, child in processes.items():
+        _read_log(name, child, tally)
     for name, seen in looks.items():
         _judge(name, seen, tally)
     tally.check(wal < WAL_BYTES, f"the write-ahead log took {wal / 2**20:.1f} MiB")
@@ -96,6 +101,12 @@ def _judge(name: str, looks: Sequence[Look], tally: Tally) -> None:
         first, last = (min(getattr(look, what) for look in part) for part in (early, late))
         tally.check(last <= first, f"{name} has {last} {what} where it had {first}")
     tally.measured[name] = f"{before:.0f} to {after:.0f} MiB, {late[-1].threads} threads, {late[-1].files} files"
+
+
+def _read_log(name: str, child: Child, tally: Tally) -> None:
+    """Nobody who reads a log learns where the car was."""
+    places = [line for line in child.stderr if PLACE.search(line)]
+    tally.check(not places, f"{name} has said where the car was: {places[:1]}")
 
 
 def _audit(car: Car, town: Town, tally: Tally) -> None:

@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -17,6 +18,7 @@ from provisioning.settings import Backend
 from sync.broker import Lost, Message
 from sync.database import open_database, transaction
 from sync.delivery import Deliveries, deliver_once, knock
+from sync.door import TAKEN_OVER_S
 from sync.ledger import TRIES
 from sync.outbox import Outbox
 from sync.publisher import Publisher, Step
@@ -254,29 +256,40 @@ def test_an_event_too_large_for_the_broker_is_set_aside_and_the_others_arrive(ca
     assert said.startswith(reason)
 
 
-def test_two_units_with_one_identity_rest_say_so_and_lose_nothing(car):
-    ids = car.put(1, 5)
-    db = open_database(car.file)
-    clock, knocks = Clock(), []
+def test_two_units_with_one_identity_rest_say_so_and_lose_nothing(car, town, tmp_path, caplog):
+    """Two cards were written for one unit: two databases, one certificate, one receiver."""
+    twin = replace(car, settings=replace(car.settings, unit=replace(car.unit, state=tmp_path / "twin")))
+    twin.unit.state.mkdir()
+    ids = car.put(1, 400) + twin.put(1001, 400)
+    clock, knocks, dbs = Clock(), ([], []), [open_database(each.file) for each in (car, twin)]
 
-    def knocking():
-        knocks.append(clock.s)
-        return knock(car.settings, car.backend, db)
+    def door(number):
+        knocks[number].append(clock.s)
+        return knock(car.settings, car.backend, dbs[number])
 
-    both = [Publisher(db, car.unit, car.backend, knocking, clock=clock) for _ in range(2)]
+    both = [Publisher(dbs[n], car.unit, car.backend, partial(door, n), clock=clock) for n in range(2)]
     said = [set(), set()]
-    for _ in range(300):
-        clock.s += 1
-        for publisher, reasons in zip(both, said, strict=True):
-            publisher.step(0.01)
-            reasons.add(publisher.reason)
-    # Three connections each may be short before they rest 30 s at least; in 300 s that makes 3 + 10.
-    assert 4 <= len(knocks) <= 26, knocks
-    for publisher, reasons in zip(both, said, strict=True):
-        assert any("another client has this one's certificate" in str(reason) for reason in reasons), reasons
-        publisher.close()
-    assert car.waiting() == ids
-    db.close()
+    with town.open():
+        for _ in range(600):
+            clock.s += 1
+            for publisher, reasons in zip(both, said, strict=True):
+                publisher.step(0.01)
+                reasons.update(publisher.alarms())
+            if not car.waiting() + twin.waiting() and all("identity_in_use" in reasons for reasons in said):
+                break
+        for publisher in both:
+            publisher.close()
+    for times in knocks:
+        assert len(times) > 1
+        assert min(later - earlier for earlier, later in pairwise(times)) >= TAKEN_OVER_S
+    assert said == [{"identity_in_use"}] * 2
+    refused = [each.ronde_fields for each in caplog.records if each.getMessage() == "broker_refused"]
+    assert any("another client has this one's certificate" in each["reason"] for each in refused)
+    assert all(each["rest_s"] >= TAKEN_OVER_S for each in refused)
+    assert (car.waiting(), twin.waiting()) == ([], [])
+    assert sorted(town.findings()) == sorted(ids)
+    for db in dbs:
+        db.close()
 
 
 def test_one_backend_that_is_down_does_not_delay_the_other(car, town, free_port, until):
