@@ -7,6 +7,7 @@ from typing import Final
 
 from provisioning.settings import Settings, Unit, read_settings
 from sync.database import open_database, transaction
+from sync.event import event_id
 from sync.faults.authority import Paper
 from sync.faults.child import Child, ronde
 from sync.faults.ground import Ground, until
@@ -19,6 +20,7 @@ from sync.outbox import Outbox
 FLEET = "faults"
 DRAINED_S = 180.0
 ROUND: Final = "00000000-1"
+PUTS: Final = "0000000f-{}"
 BATCH = 2_000
 """Rows put in one transaction where only their number matters."""
 
@@ -36,6 +38,7 @@ class Car:
         self.streams: tuple[str, ...] = ("finding", "track")
         self._paper: Paper = town.broker.authority.issue(f"{FLEET}/{name}", name)
         self._name = name
+        self._puts = 0
         self.config = ground.folder / f"{name}.toml"
         self.configure(url or town.broker.url)
 
@@ -87,6 +90,15 @@ class Car:
                         outbox.put(bare_event(settings.unit, round_id, n), settings.backends)
         finally:
             db.close()
+
+    def put(self, count: int) -> None:
+        """The same, each time in a round of their own; the journal knows them as durable."""
+        self._puts += 1
+        round_id = PUTS.format(self._puts)
+        self.fill(count, round_id)
+        ids = [event_id(self.unit, "finding", round_id, n) for n in range(count)]
+        self.journal.events.update(ids)
+        self.journal.order += ids
 
     def waiting(self) -> int:
         """Rows in its outbox."""

@@ -17,7 +17,8 @@ CALLS: Final = "pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unl
 written by one `write` between its `openat` and its `fsync`, both of which are reached."""
 
 FRAMES = 12
-"""Commits of a run that is not killed: the kills are spread over its calls."""
+EVENTS = 36
+"""Commits of a run that is not killed, and what is sent in one: the kills are spread over its calls."""
 WITHIN_S = 60.0
 LATEST = 0.9
 """No kill comes in the last tenth of a run: the next one may have fewer calls."""
@@ -34,7 +35,7 @@ def run(plan: Plan, tally: Tally) -> None:
         tally.measured |= {f"{victim}: kills": took, f"{victim}: calls of a run": killer.calls}
         if car.journal.kept:
             audit_unit(car.journal, car.state, tally)
-    _finish(car, tally)
+    _finish(town, car, tally)
     audit_unit(car.journal, car.state, tally)
     audit_backend(car.journal, car.unit, town, tally)
 
@@ -49,7 +50,9 @@ def _kill_all(killer: "_Killer", rng: np.random.Generator, wanted: int) -> int:
     return took
 
 
-def _finish(car: Car, tally: Tally) -> None:
+def _finish(town: Town, car: Car, tally: Tally) -> None:
+    if not town.receives():
+        town.receive()
     last = car.write("--count", FRAMES)
     tally.check(last.ended(WITHIN_S) == 0, "the writer does not end in good order after the last kill")
     sync = car.sync()
@@ -75,7 +78,7 @@ class _Killer:
     def _run(self, inject: str | None) -> None:
         before = strace(self._log, inject)
         if self._victim == "sync":
-            self._car.write("--count", FRAMES).ended(WITHIN_S)
+            self._car.put(EVENTS)
             self._car.sync("--once", before=before).ended(WITHIN_S)
         elif self._victim == "receiver":
             self._receive(before, killed=inject is not None)
@@ -94,16 +97,15 @@ class _Killer:
             raise RowFailed(f"a first start that was cut off leaves what the next cannot use: {again.last_words()}")
 
     def _receive(self, before: tuple[str, ...], *, killed: bool) -> None:
+        """What the receiver leaves is what the next one begins with."""
         self._town.kill_receiver()
-        self._car.write("--count", FRAMES).ended(WITHIN_S)
+        self._car.put(EVENTS)
         receiver = self._town.receive(before=before, patient=False)
         sync = self._car.sync()
         until(lambda: not receiver.alive() or self._car.waiting() == 0, "the receiver is killed or has all", WITHIN_S)
         if receiver.alive() and not killed:
             receiver.stop()
-        self._town.kill_receiver()
         sync.kill()
-        self._town.receive()
 
 
 def strace(log: Path, inject: str | None, *, calls: str = CALLS) -> tuple[str, ...]:
