@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_receive(commands)
     _add_doctor(commands)
     _add_export(commands)
+    _add_erase(commands)
     add_subcommands(_add(commands, "provision", PROVISION_DOES), EXIT_CODES)
     _add_bench(commands)
     return parser
@@ -154,6 +155,18 @@ def _add_export(commands: Any) -> None:
         "--layer", choices=["findings", "tracks"], default="findings", help="what is GeoJSON (default: %(default)s)"
     )
     command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: print it); images: a new folder")
+
+
+def _add_erase(commands: Any) -> None:
+    command = _add(
+        commands,
+        "erase",
+        "Erase every photo, place, time and waiting event of this unit, and say what was erased. Reads the configuration; writes "
+        "the state folder. Refuses while a capture or a sync runs, and asks first. 3 if the answer was no.",
+    )
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    _add_config(command, DEFAULT_FILE)
+    _add_json(command)
 
 
 def _add_bench(commands: Any) -> None:

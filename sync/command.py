@@ -24,6 +24,7 @@ from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
 from sync.doctor import check_unit
+from sync.erase import EraseRefused, run_erase
 from sync.export import ExportRefused, export_findings, export_tracks
 from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.faults import programme
@@ -47,6 +48,7 @@ REFUSED = (
     bench_spacing.BenchRefused,
     DatabaseRefused,
     DriveRefused,
+    EraseRefused,
     ExportRefused,
     MapRefused,
     ModelRefused,
@@ -286,6 +288,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "receive": _receive,
     "doctor": _doctor,
     "export": _export,
+    "erase": run_erase,
     "provision": _provision,
     "bench": _bench,
 }
