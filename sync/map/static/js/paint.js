@@ -97,7 +97,8 @@ function trace(pen, view, lines) {
 export function finding(pen, view, { label, state }, x, y, size = FINDING_PX) {
   const picture = sprite(label, size, view.ratio, FADED.has(state));
   const side = picture.width / view.ratio;
-  pen.drawImage(picture, x - side / 2, y - side / 2, side, side);
+  const whole = (value) => Math.round(value * view.ratio) / view.ratio; // on the screen's own dots it stays sharp
+  pen.drawImage(picture, whole(x - side / 2), whole(y - side / 2), side, side);
   return size / 2;
 }
 
