@@ -177,14 +177,15 @@ def _add_bench(commands: Any) -> None:
     )
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings"],
+        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "fleet"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
         "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed; "
         "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed; "
         "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
-        "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed",
+        "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed; "
+        "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost",
     )
     line = command.add_argument_group("line")
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
