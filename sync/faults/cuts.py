@@ -24,7 +24,8 @@ NOLOGFLUSH: Final = 2
 IMAGE_MIB = 256
 UP_S = 5.0
 """From the start of the process after a cut to the first frame that it keeps."""
-LONGEST_S = 1.5
+LONGEST_S = 3.0
+"""A cut comes up to so long after the first frame: a finding is told two frames later, when its thing has gone by."""
 CANARY: Final = bytes(range(256)) * 256
 """Written without fsync just before the cut: where it survives, the cut has cut nothing off, and does not count."""
 EVERY_S: Final = 1 / 3
