@@ -75,7 +75,8 @@ class Gps:
 class Camera:
     """The camera and where it looks from: `height_m` above the road, `pitch_deg` down, `yaw_deg` right, `hfov_deg` across.
 
-    `k1` is the lens' radial distortion: a ray at r focal lengths from the axis falls at r (1 + k1 r^2). `device` is read by v4l2, `drive` (the folder of a recorded drive) by recorded.
+    `k1` is the lens' radial distortion: a ray at r focal lengths from the axis falls at r (1 + k1 r^2).
+    `device` is read by v4l2, `drive` (the folder of a recorded drive) by recorded.
     """
 
     kind: CameraKind = "picamera2"
