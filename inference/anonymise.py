@@ -17,8 +17,8 @@ SQUAT = 1.5
 """A person's box less than this many times as high as wide shows no whole standing person: all of it is hidden."""
 EDGE_SHARE = 0.01
 """A box that ends this near to the picture's edge, in parts of its width or height, counts as cut by it."""
-MARGIN = 0.2
-"""What a face's, plate's or head's box is grown by on each side, in parts of the root of its area."""
+MARGIN = 0.3
+"""What a face's, plate's or head's box is grown by on each side, in parts of the root of its area (docs/adr/0011)."""
 MARGIN_PX = 2.0
 """At least so much: a small box is off by whole pixels of the model's input, not by parts of itself."""
 BAND = (0.1, 0.38, 0.9, 0.95)
