@@ -31,18 +31,19 @@ def latest(results: Sequence[Measured]) -> list[Measured]:
 def section(rows: Sequence[Measured]) -> str:
     """The text below the heading."""
     seeds = sorted({row["seed"] for row in rows})
-    how = (
-        f"`nice ronde bench faults --load full --only ROW`, seed {', '.join(map(str, seeds))}, on two x86-64 cores that other "
-        "work shared. This\ntable is made of what the command printed (`docs/measured.py`).\n"
-    )
+    missing = [f"`{row.name}`" for row in ROWS if row.name not in {each["row"] for each in rows}]
     told = [
-        how,
+        f"`nice -n 15 ronde bench faults --only ROW --load full --json`, seed {', '.join(map(str, seeds))}, on two x86-64 cores",
+        "that other work shared. `docs/measured.py` has made this table of what the command printed. A `+` behind a commit: with",
+        "changes that were not committed yet.\n",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),
         *(_line(row) for row in rows),
         "",
         *(_details(row) for row in rows if row["measured"]),
     ]
+    if missing:
+        told.append(f"\nNot measured at their full load yet: {', '.join(missing)}.")
     return "\n".join(told) + "\n"
 
 
