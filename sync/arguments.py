@@ -177,7 +177,7 @@ def _add_bench(commands: Any) -> None:
     )
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "fleet"],
+        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "fleet", "map"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
@@ -185,7 +185,8 @@ def _add_bench(commands: Any) -> None:
         "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed; "
         "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
         "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed; "
-        "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost",
+        "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost; "
+        "map: how soon 10,000 findings and a filter are on the screen, in a real browser, 3 where a goal is missed",
     )
     line = command.add_argument_group("line")
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")

@@ -19,7 +19,7 @@ from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
-from sync import bench, bench_findings, bench_fleet, bench_model, bench_outbox, bench_spacing, bench_street, demo
+from sync import bench, bench_findings, bench_fleet, bench_map, bench_model, bench_outbox, bench_spacing, bench_street, demo
 from sync.arguments import build_parser
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
@@ -278,6 +278,7 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "street": _bench_street,
     "findings": _bench_findings,
     "fleet": bench_fleet.command,
+    "map": bench_map.run,
     "model": _bench_model,
 }
 

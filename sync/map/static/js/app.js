@@ -64,7 +64,7 @@ class App {
     } catch (error) {
       if (!(error instanceof Denied || error instanceof TypeError || error instanceof Error)) throw error;
       this.told.failed(error instanceof Denied);
-      this.again = setTimeout(() => this.load(), 5000);
+      this.again = setTimeout(() => this.load(), 3000);
     }
   }
 

@@ -10,6 +10,7 @@ const MOST_ROUNDS = 200;
 export class Filters {
   #findings;
   #chips = new Map();
+  #edition = -1;
 
   constructor(findings) {
     this.#findings = findings;
@@ -51,6 +52,8 @@ export class Filters {
   }
 
   #choices() {
+    if (this.#edition === this.#findings.edition) return;
+    this.#edition = this.#findings.edition;
     const states = this.#findings.states();
     fill($("state"), [["", t("state_all")], ...states.map((state) => [state, capital(known("finding", state))])]);
     $("state").disabled = states.length < 2;

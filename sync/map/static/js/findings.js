@@ -22,11 +22,14 @@ export class Findings extends EventTarget {
     this.shown = [];
     this.counts = new Map();
     this.filters = { off: new Set(), days: null, round: null, state: null };
+    /** Another number where other findings are there. */
+    this.edition = 0;
   }
 
   /** Takes features in; gives back those that were not there before. */
   put(features) {
     const fresh = [];
+    this.edition += 1;
     for (const feature of features) {
       const finding = read(feature);
       if (!this.all.has(finding.id)) fresh.push(finding);
@@ -45,6 +48,7 @@ export class Findings extends EventTarget {
 
   clear() {
     this.all.clear();
+    this.edition += 1;
     this.refresh();
   }
 

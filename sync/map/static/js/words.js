@@ -72,6 +72,8 @@ export const timeOfDay = (ms) => clock.format(ms);
 
 const ago = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "long" });
 const STEPS = [
+  ["year", 31557600],
+  ["month", 2629800],
   ["day", 86400],
   ["hour", 3600],
   ["minute", 60],
