@@ -182,7 +182,7 @@ def _killed(load: Load, scale: Scale, doomed: Child) -> dict[str, Any]:
 def _lags(tally: Tally) -> dict[str, int]:
     return {
         "lag_median_ms": round(median(tally.lags_s) * 1000),
-        "lag_p95_ms": round(quantiles(tally.lags_s, n=20)[-1] * 1000),
+        "lag_p95_ms": round(quantiles(tally.lags_s, n=20, method="inclusive")[-1] * 1000),
         "lag_longest_ms": round(max(tally.lags_s) * 1000),
     }
 

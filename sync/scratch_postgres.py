@@ -70,7 +70,7 @@ class ScratchPostgres:
             self._process = None
 
     def _answers(self) -> bool:
-        command = [str(self._programs / "pg_isready"), "--quiet", "--host", str(self.folder), "--dbname", "postgres"]
+        command = [str(self._programs / "pg_isready"), "--quiet", "--host", str(self.folder), "--username", USER]
         return subprocess.run(command, check=False).returncode == 0
 
     def _run(self, name: str, *arguments: str) -> None:

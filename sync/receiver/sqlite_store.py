@@ -3,11 +3,18 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sync.database import open_tables, transaction
 from sync.receiver.reading import Arrived
 from sync.receiver.sqlite_tables import MIGRATIONS, add_rows
 from sync.receiver.store import Row, Store, Stored
+
+CACHE_KIB: Final = 64 * 1024
+CHECKPOINT_PAGES: Final = 10_000
+LOG_BYTES: Final = 64 * 1024 * 1024
+"""Ids have no order, so each event touches another page of the index of ids. So many pages (40 MB) are gathered before they are
+written to their places; a commit waits for the log alone."""
 
 
 class SqliteStore(Store):
@@ -22,6 +29,12 @@ class SqliteStore(Store):
         """
         self.file = file
         self._db = open_tables(file, MIGRATIONS)
+        for pragma in (
+            f"cache_size = -{CACHE_KIB}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            f"journal_size_limit = {LOG_BYTES}",
+        ):
+            self._db.conn.execute(f"PRAGMA {pragma}")
 
     def close(self) -> None:
         """Closes the file."""
