@@ -8,7 +8,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -18,39 +17,32 @@ from typing import Any, Final
 import numpy as np
 
 from device.speeds import STEP_S
-from device.street.coco import write_set
+from device.street.coco import random_frames
 from device.street.drive import TownDrive, drive_town
 from device.street.furnish import make_scene
 from device.street.geometry import Pinhole
 from device.street.recording import HEIGHT_M, HFOV_DEG, PITCH_DEG, YAW_DEG
 from device.street.seeds import Purpose
+from device.street.truth import true_frame
 from device.street.view import View
-from inference.coco import TrueSet, read_set
 from inference.manifest import locate
-from inference.scoring import pair
 from inference.tflite import TfliteModel
-from inference.trial import Trial, of_label
 from provisioning.settings import Models
+from sync.street_recall import REAL, Found, on_real, on_street, table
 
 CAMERA: Final = Pinhole(640, 480, HEIGHT_M, PITCH_DEG, YAW_DEG, HFOV_DEG)
 PURPOSE: Final[Purpose] = "bench"
 SEED = 1
 SPACING_M, TIMED, WARM, HASHED = 4.0, 200, 40, 24
 HOURS, PICTURES = 1.0, 200
+LONGEST_S = 600.0
+"""Of driving, for as many wanted frames as pictures."""
 LEAST_PER_S: Final = 15.0
 MOST_GROWTH: Final = 0.05
-"""Of the memory after the first fifth of the drive: what may be added to the end."""
-IOU = 0.5
-REAL: Final[Mapping[str, tuple[str, ...]]] = {
-    "roads": ("rdd2022-china-motorbike", "potholes-web", "manholes-web", "signs-france", "signs-germany"),
-    "privacy": ("plates-romania", "plates", "faces"),
-}
-"""The sets whose val pictures each kind of model is asked about."""
+"""Of the most memory in the drive's first quarter: what the other three may add."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 Progress = Callable[[int, int], None]
-Counts = dict[str, tuple[int, int]]
-"""Found and there, by label."""
 
 
 def bench_street(hours: float = HOURS, pictures: int = PICTURES, progress: Progress = lambda _done, _of: None) -> dict[str, Any]:
@@ -112,39 +104,44 @@ def _digest_elsewhere(order: str) -> str:
 
 
 def memory_over(drive: TownDrive, times_s: list[float]) -> dict[str, Any]:
-    """Resident memory while every wanted frame of a drive is drawn: after a fifth of it, and the most after that."""
+    """Resident memory while every wanted frame of a drive is drawn: the most in each quarter, and what the last three add."""
     view = View(drive, CAMERA)
     sizes: list[int] = []
     for at_s in times_s:
         view.frame(at_s)
         sizes.append(int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE)
-    early, late = max(sizes[: len(sizes) // 5]), max(sizes[len(sizes) // 5 :])
+    quarters = [max(part.tolist()) for part in np.array_split(np.array(sizes), 4) if len(part)]
     return {
         "frames": len(sizes),
         "driven_s": round(drive.seconds),
-        "after_a_fifth_mb": round(early / 1e6),
-        "most_later_mb": round(late / 1e6),
-        "growth": round(late / early - 1.0, 3),
+        "quarters_mb": [round(each / 1e6) for each in quarters],
+        "growth": round(max(quarters) / quarters[0] - 1.0, 3),
     }
 
 
 def recall_of(name: str, pictures: int) -> dict[str, Any]:
-    """What one model finds on the street and on real val pictures, by label, at its own thresholds and IoU 0.5."""
+    """What one model finds on the street and on real val pictures, by label, at its own thresholds and IoU 0.5.
+
+    `pictures` of any weather and place give the boxes; as many wanted frames of one drive on end give the things.
+    """
     model = TfliteModel(locate(name), 1)
-    with tempfile.TemporaryDirectory(prefix="ronde-street-") as folder:
-        write_set(Path(folder), pictures, SEED, PURPOSE, CAMERA)
-        drawn = recall(model, read_set(Path(folder) / "truth.json", Path(folder) / "images"))
-    real: Counts = {}
+    drawn = on_street(model, random_frames(pictures, SEED, PURPOSE, CAMERA), things=False)
+    drive = drive_town(make_scene(PURPOSE, SEED), LONGEST_S, start_mps=8.0)
+    view = View(drive, CAMERA)
+    for label, found in on_street(model, (true_frame(view, at_s) for at_s in wanted_s(drive)[:pictures]), things=True).items():
+        drawn.setdefault(label, Found()).things = found.things
     data = real_data()
-    for each in REAL[model.manifest.task] if data else ():
-        assert data is not None
-        for label, (hits, there) in recall(model, read_set(data / each / "val.json", data / each / "images")).items():
-            before = real.get(label, (0, 0))
-            real[label] = (before[0] + hits, before[1] + there)
+    real = on_real(model, data) if data else {}
     labels = [label for label in model.manifest.labels if label in drawn or label in real]
     return {
         "model": model.manifest.name,
-        "labels": {label: {"street": _counted(drawn.get(label)), "real": _counted(real.get(label))} for label in labels},
+        "labels": {
+            label: {
+                "street": drawn[label].told() if label in drawn else None,
+                "real": real[label].told() if label in real else None,
+            }
+            for label in labels
+        },
         "real_pictures": sorted(REAL[model.manifest.task]) if data else None,
     }
 
@@ -155,26 +152,6 @@ def real_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def recall(model: TfliteModel, truth: TrueSet) -> Counts:
-    """Found and there of one set, by label; a box marked as hard (`iscrowd`) counts neither way."""
-    trial = Trial(model, truth, None)
-    seen = trial.run(IOU, cover=False, gallery=False, quiet=True)
-    counts: Counts = {}
-    for label in trial.groups:
-        certain = trial.own_threshold(label)
-        pictures = [
-            of_label(true, [each for each in seen.found[true.id] if each.score >= certain], label) for true in truth.pictures
-        ]
-        there = sum(int((~picture.crowd).sum()) for picture in pictures)
-        if there:
-            counts[label] = (sum(int(pair(picture, IOU)[2].sum()) for picture in pictures), there)
-    return counts
-
-
-def _counted(counts: tuple[int, int] | None) -> dict[str, Any] | None:
-    return None if counts is None else {"recall": round(counts[0] / counts[1], 3), "boxes": counts[1]}
-
-
 def in_words(result: Mapping[str, Any]) -> str:
     """The result as tables."""
     memory = result["memory"]
@@ -182,20 +159,11 @@ def in_words(result: Mapping[str, Any]) -> str:
         f"{result['frames_per_s']} frames/s of {CAMERA.width}x{CAMERA.height} on one core, one spacing apart",
         f"two processes, two orders: {'the same bytes' if result['deterministic'] else 'DIFFERENT BYTES'}",
         (
-            f"{memory['frames']} frames of {memory['driven_s']} s: {memory['after_a_fifth_mb']} MB after a fifth, "
-            f"{memory['most_later_mb']} MB at most later ({memory['growth']:+.1%})"
+            f"{memory['frames']} frames of {memory['driven_s']} s: at most {', '.join(map(str, memory['quarters_mb']))} MB "
+            f"in its quarters ({memory['growth']:+.1%} after the first)"
         ),
     ]
     for each in result["recall"]:
-        lines += ["", f"{each['model']:<22}{'street':>8}{'boxes':>7}{'real':>9}{'boxes':>7}   recall at the model's thresholds"]
-        for label, counts in each["labels"].items():
-            lines.append(f"{label:<22}{_words(counts['street'])}{_words(counts['real'], 2)}")
-        if each["real_pictures"] is None:
-            lines.append("no real pictures here (RONDE_DATA): docs/models.md has what val says; the street alone proves nothing")
+        lines += table(each)
     lines += [f"missed: {goal}" for goal in result["goals_missed"]]
     return "\n".join(lines)
-
-
-def _words(counts: Mapping[str, Any] | None, wider: int = 0) -> str:
-    wide = 8 + wider // 2
-    return f"{'-':>{wide}}{'-':>7}" if counts is None else f"{counts['recall']:>{wide}.2f}{counts['boxes']:>7}"

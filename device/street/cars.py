@@ -1,201 +1,286 @@
-"""Cars and vans from before, behind and beside, with their number plates."""
+"""Cars as a few flat panels in space: ends, sides, bonnet, panes and roof, each drawn from one seed.
+
+Panels are placed in the car's own axes: right, ahead (to its nose) and up, in metres, the middle of its foot at 0.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from device.street.figures import BLACK, ZINC, font, pick, sheet_of, toned
-from device.street.sheet import Colour, Part, Rng, Sheet
+from device.street.figures import BLACK, ZINC, pick, sheet_of, toned
+from device.street.plates import PLATE_M, plate
+from device.street.sheet import Colour, Part, Sheet
 
-PX = 150.0
-PLATE_M = (0.52, 0.11)
+PX = 120.0
 PAINTS: tuple[Colour, ...] = (
     (176, 180, 184),
     (36, 38, 42),
     (120, 22, 26),
-    (222, 224, 224),
+    (214, 216, 216),
     (38, 62, 112),
     (92, 96, 98),
     (60, 66, 70),
-    (202, 196, 184),
+    (196, 190, 178),
     (44, 84, 78),
+    (150, 154, 158),
+    (28, 30, 34),
+    (222, 222, 220),
 )
-GLASS: Colour = (44, 54, 62)
-LETTERS = "ABCDEFGHJKLMNPQRSTVWXYZ"
+GLASS: Colour = (38, 46, 54)
+TYRE: Colour = (24, 24, 26)
 Point = tuple[float, float]
+Spot = tuple[float, float, float]
 
 
-def plate(rng: Rng) -> Image.Image:
-    """A French number plate of a number that means nothing."""
-    width, height = round(PLATE_M[0] * PX * 2), round(PLATE_M[1] * PX * 2)
-    picture = Image.new("RGBA", (width, height), (236, 236, 230))
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((0, 0, width - 1, height - 1), None, (70, 70, 70), 1)
-    draw.rectangle((1, 1, 12, height - 2), (26, 58, 148))
-    draw.rectangle((width - 13, 1, width - 2, height - 2), (26, 58, 148))
-    letters = "".join(LETTERS[int(each)] for each in rng.integers(0, len(LETTERS), 4))
-    number = f"{letters[:2]}-{int(rng.integers(1000)):03d}-{letters[2:]}"
-    draw.text((width / 2, height / 2 + 1), number, BLACK, font(height * 0.84), "mm", stroke_width=1, stroke_fill=BLACK)
-    return picture
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A flat part: its name, its picture, its top left corner, and from there to its top right and bottom left, in metres."""
+
+    name: str
+    sheet: Sheet
+    corner: Spot
+    across: Spot
+    down: Spot
+    mirrored: bool = False
+    """Whether it is seen from its back: a left side's picture on the right side."""
 
 
-class Body:
-    """The paint, the plate and the proportions that a vehicle's pictures share: made from one seed."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The profile of a kind of car, as shares of its length from the nose, and of its height: where its panels meet."""
 
-    def __init__(self, rng: Rng, size_m: tuple[float, float, float], *, van: bool) -> None:
-        self.van = van
+    nose: float
+    """How high the bonnet begins."""
+    waist: float
+    """How high the windows begin."""
+    screen: float
+    """Where the bonnet ends and the windscreen begins."""
+    brow: float
+    """Where the windscreen meets the roof."""
+    crown: float
+    """Where the roof meets the rear window."""
+    shelf: float
+    """Where the rear window ends; behind it lies a boot, or nothing."""
+
+
+SHAPES = {
+    "hatch": Shape(0.53, 0.645, 0.25, 0.41, 0.86, 0.965),
+    "saloon": Shape(0.52, 0.645, 0.27, 0.43, 0.70, 0.84),
+    "estate": Shape(0.52, 0.63, 0.26, 0.41, 0.93, 0.985),
+    "suv": Shape(0.60, 0.665, 0.23, 0.37, 0.90, 0.98),
+}
+LEAN_M = 0.17
+"""So far the windows lean inwards."""
+
+
+class Car:
+    """One car: its paint, its plate and its shape, and the panels they make."""
+
+    def __init__(self, seed: int, size_m: tuple[float, float, float], variant: str) -> None:
+        rng = np.random.default_rng(seed)
         self.paint = pick(rng, PAINTS)
         self.width_m, self.length_m, self.height_m = size_m
-        self.plate = plate(rng)
-        self.waist = float(rng.uniform(0.5, 0.56)) if not van else 0.46
-        """Where the windows begin, as a share of the height from the top."""
-        self.rake = float(rng.uniform(0.85, 1.25))
-        self.square = float(rng.uniform(0.0, 1.0))
-        """How steep the back is: 1 is a hatchback's."""
-        self.low_plate = rng.random() < 0.4
-        self.rng = rng
+        self.shape = SHAPES.get(variant, SHAPES["hatch"])
+        self._plate = plate(rng)
+        self._low_plate = rng.random() < 0.4
+        self._dark_bumper = rng.random() < 0.3
+        self._wide_lamps = rng.random() < 0.5
+        self._alloy = toned(ZINC, float(rng.uniform(0.75, 1.15)))
+        self._rng = rng
 
-    def end(self, *, front: bool) -> Sheet:
-        """From before or behind."""
-        width, height = round(self.width_m * PX), round(self.height_m * PX)
-        picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
-        draw = ImageDraw.Draw(picture)
-        paint, middle = self.paint, width / 2
-        waist, base = height * self.waist * 0.86, height - 0.2 * PX
-        for left in (0.05 * width, 0.79 * width):
-            draw.rounded_rectangle((left, height - 0.55 * PX, left + 0.16 * width, height - 1), 9, (22, 22, 24))
-        roof = width * (0.2 if not self.van else 0.1)
-        draw.polygon(((roof, 5), (width - roof, 5), (width * 0.95, waist), (width * 0.05, waist)), toned(paint, 0.96))
-        draw.rounded_rectangle((roof * 0.94, 1, width - roof * 0.94, waist * 0.4), 14, toned(paint, 1.05))
-        pane = width * 0.05
-        top = 0.1 * height if not self.van else 0.16 * height
-        if front or not self.van:
-            draw.polygon(
-                (
-                    (roof + pane * 0.5, top),
-                    (width - roof - pane * 0.5, top),
-                    (width * 0.9, waist * 0.96),
-                    (width * 0.1, waist * 0.96),
-                ),
-                GLASS,
+    def panels(self) -> tuple[Panel, ...]:
+        """All of them; those on the left and right are one picture, mirrored."""
+        shape, half = self.shape, self.width_m / 2
+        waist_m, nose_m = shape.waist * self.height_m, shape.nose * self.height_m
+
+        def at(share: float) -> float:
+            return (0.5 - share) * self.length_m
+
+        top, lid = self.height_m, self._lid()
+        tail = at(1.0)
+        panels = [
+            Panel("front", self._front(nose_m), (half, at(0.0), nose_m), (-2 * half, 0, 0), (0, 0, -nose_m)),
+            Panel("rear", self._rear(waist_m), (-half, tail, waist_m), (2 * half, 0, 0), (0, 0, -waist_m)),
+            Panel("bonnet", lid, (half, at(shape.screen), waist_m), (-2 * half, 0, 0),
+                       (0, at(0.0) - at(shape.screen), nose_m - waist_m)),
+            Panel(
+                "screen", self._pane(front=True), (half, at(shape.brow), top), (-2 * half, 0, 0),
+                (0, at(shape.screen) - at(shape.brow), waist_m - top),
+            ),
+            Panel(
+                "window", self._pane(front=False), (-half, at(shape.crown), top), (2 * half, 0, 0),
+                (0, at(shape.shelf) - at(shape.crown), waist_m - top),
+            ),
+            Panel("roof", lid, (-half + LEAN_M, at(shape.brow), top), (2 * half - 2 * LEAN_M, 0, 0),
+                       (0, at(shape.crown) - at(shape.brow), 0)),
+        ]  # fmt: skip
+        if shape.shelf < 0.95:
+            panels.append(Panel("boot", lid, (-half, at(shape.shelf), waist_m), (2 * half, 0, 0), (0, tail - at(shape.shelf), 0)))
+        low, high = self._flank(waist_m), self._cabin(top - waist_m)
+        for way, name in ((-1.0, "left"), (1.0, "right")):
+            # Its nose is on the left of the picture: seen from the car's left, and mirrored from its right.
+            panels.append(
+                Panel(
+                    f"{name} flank",
+                    low,
+                    (way * half, at(0.0), waist_m),
+                    (0, -self.length_m, 0),
+                    (0, 0, -waist_m),
+                    mirrored=way > 0,
+                )
             )
-            draw.polygon(
-                ((roof + pane, top + 3), (middle * 0.9, top + 3), (middle * 0.55, waist * 0.93), (width * 0.13, waist * 0.93)),
-                toned(GLASS, 1.7),
+            lean = (way * LEAN_M, 0.0, waist_m - top)
+            panels.append(
+                Panel(
+                    f"{name} cabin", high, (way * (half - LEAN_M), at(0.0), top), (0, -self.length_m, 0), lean, mirrored=way > 0
+                )
             )
-        else:
-            draw.line((middle, 0.05 * height, middle, base), toned(paint, 0.62), 3)
-            for left, right in ((0.16, 0.46), (0.54, 0.84)):
-                draw.rounded_rectangle((left * width, 0.12 * height, right * width, 0.4 * height), 5, GLASS)
-        draw.rounded_rectangle((1, waist, width - 2, base), round(0.13 * PX), paint)
-        draw.line((0.06 * width, waist + 5, 0.94 * width, waist + 5), toned(paint, 1.25), 2)
-        draw.rounded_rectangle(
-            (3, base - 0.3 * PX, width - 4, base + 3), 12, toned(paint, 0.84) if self.square < 0.7 else (44, 45, 47)
+        return tuple(panels)
+
+    def _sheet(self, width_m: float, height_m: float, colour: Colour | None = None) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+        size = max(4, round(width_m * PX)), max(4, round(height_m * PX))
+        picture = Image.new("RGBA", size, (0, 0, 0, 0) if colour is None else (*colour, 255))
+        return picture, ImageDraw.Draw(picture)
+
+    def _lid(self) -> Sheet:
+        """Bonnet, boot or roof: paint that mirrors the sky."""
+        picture, draw = self._sheet(1.2, 0.8, toned(self.paint, 1.12))
+        for x in (0.16, 0.84):
+            draw.line((x * picture.width, 0, (0.5 + (x - 0.5) * 1.2) * picture.width, picture.height), toned(self.paint, 0.95), 2)
+        return sheet_of(picture, self._rng, PX, 0.5)
+
+    def _pane(self, *, front: bool) -> Sheet:
+        """Windscreen or rear window, its frame around it, narrower above: what leans inwards does so here."""
+        picture, draw = self._sheet(self.width_m, 0.62)
+        width, height = picture.size
+        lean = LEAN_M * PX
+        draw.polygon(((lean, 0), (width - lean, 0), (width, height), (0, height)), toned(self.paint, 0.92))
+        rim = 0.055 * PX
+        draw.polygon(
+            ((lean + rim, rim), (width - lean - rim, rim), (width - 1.3 * rim, height - 2), (1.3 * rim, height - 2)), GLASS
         )
-        draw.rectangle((0.1 * width, base - 4, 0.9 * width, base + 6), (28, 28, 30))
-        self._lamps(draw, width, waist, front=front)
-        spot = self._plate_at(width, height, waist, front=front)
-        small = self.plate.resize((round(PLATE_M[0] * PX), round(PLATE_M[1] * PX)), Image.Resampling.LANCZOS)
+        draw.polygon(
+            ((lean + rim, rim), (width * 0.62, rim), (width * 0.4, height * 0.75), (1.8 * rim, height * 0.75)), toned(GLASS, 1.45)
+        )
+        for x in (0.3, 0.7):  # head rests, and who sits there
+            draw.rounded_rectangle((width * x - 17, height * 0.42, width * x + 17, height * 0.8), 9, toned(GLASS, 0.7))
+        if front:
+            draw.line((width * 0.2, height - 5, width * 0.52, height - 9), BLACK, 3)
+            draw.rounded_rectangle((width / 2 - 14, rim, width / 2 + 14, rim + 9), 3, BLACK)
+        return sheet_of(picture, self._rng, PX, 0.5)
+
+    def _front(self, high_m: float) -> Sheet:
+        picture, draw = self._sheet(self.width_m, high_m)
+        width, height = picture.size
+        self._tyres(draw, width, height)
+        base = height - 0.19 * PX
+        draw.rounded_rectangle((0, 2, width - 1, base), round(0.1 * PX), self.paint)
+        lamp_low, reach = 0.06 * PX + 0.15 * PX, 0.27 if self._wide_lamps else 0.21
+        for left, right in ((0.03, 0.03 + reach), (0.97 - reach, 0.97)):
+            draw.rounded_rectangle(
+                (left * width, 0.06 * PX, right * width, lamp_low), 10, (206, 212, 216), toned(self.paint, 0.5), 2
+            )
+            x = (left + right) / 2 * width
+            draw.ellipse((x - 9, 0.07 * PX, x + 9, lamp_low - 2), (238, 242, 244))
+        draw.rounded_rectangle((0.31 * width, 0.07 * PX, 0.69 * width, 0.2 * PX), 6, (28, 29, 31))
+        for row in range(3):
+            draw.line((0.32 * width, (0.1 + 0.035 * row) * PX, 0.68 * width, (0.1 + 0.035 * row) * PX), (70, 72, 74), 1)
+        draw.ellipse((width / 2 - 8, 0.085 * PX, width / 2 + 8, 0.19 * PX), ZINC)
+        bumper = toned(self.paint, 0.86) if not self._dark_bumper else (46, 47, 49)
+        draw.rounded_rectangle((2, base - 0.26 * PX, width - 3, base + 2), 10, bumper)
+        draw.rounded_rectangle((0.2 * width, base - 0.12 * PX, 0.8 * width, base - 0.02 * PX), 5, (26, 27, 29))
+        return self._plated(picture, base - 0.24 * PX)
+
+    def _rear(self, high_m: float) -> Sheet:
+        picture, draw = self._sheet(self.width_m, high_m)
+        width, height = picture.size
+        self._tyres(draw, width, height)
+        base = height - 0.2 * PX
+        draw.rounded_rectangle((0, 0, width - 1, base), round(0.07 * PX), self.paint)
+        draw.line((0.05 * width, 4, 0.95 * width, 4), toned(self.paint, 1.25), 2)
+        bumper = toned(self.paint, 0.88) if not self._dark_bumper else (46, 47, 49)
+        draw.rounded_rectangle((2, base - 0.27 * PX, width - 3, base + 2), 12, bumper, toned(self.paint, 0.6), 1)
+        draw.rectangle((0.12 * width, base - 5, 0.88 * width, base + 5), (30, 30, 32))
+        reach = 0.2 if self._wide_lamps else 0.12
+        for left, right in ((0.02, 0.02 + reach), (0.98 - reach, 0.98)):
+            box = (left * width, 0.05 * PX, right * width, (0.19 if self._wide_lamps else 0.32) * PX)
+            draw.rounded_rectangle(box, 7, (150, 14, 20), toned(self.paint, 0.5), 2)
+            draw.rectangle((box[0] + 4, box[1] + 4, box[2] - 4, box[1] + 0.35 * (box[3] - box[1])), (196, 34, 34))
+        draw.ellipse((width / 2 - 7, 0.03 * PX, width / 2 + 7, 0.12 * PX), ZINC)
+        return self._plated(picture, base - 0.22 * PX if self._low_plate else 0.2 * PX)
+
+    def _tyres(self, draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
+        for left in (0.03, 0.85):
+            draw.rounded_rectangle((left * width, height - 0.5 * PX, (left + 0.12) * width, height - 1), 8, TYRE)
+        draw.rectangle((0.1 * width, height - 0.26 * PX, 0.9 * width, height - 0.12 * PX), (18, 18, 19))
+
+    def _plated(self, picture: Image.Image, top: float) -> Sheet:
+        small = self._plate.resize((round(PLATE_M[0] * PX), round(PLATE_M[1] * PX)), Image.Resampling.LANCZOS)
+        spot = round(picture.width / 2 - small.width / 2), round(top)
+        around = (spot[0] - 4, spot[1] - 4, spot[0] + small.width + 3, spot[1] + small.height + 3)
+        ImageDraw.Draw(picture).rectangle(around, (34, 34, 36))
         picture.paste(small, spot)
         left_m, top_m = spot[0] / PX, spot[1] / PX
         part = Part(left_m, top_m, left_m + small.width / PX, top_m + small.height / PX)
-        return sheet_of(picture, self.rng, PX, 0.5, plate=(part,))
+        return sheet_of(picture, self._rng, PX, 0.5, plate=(part,))
 
-    def _lamps(self, draw: ImageDraw.ImageDraw, width: int, waist: float, *, front: bool) -> None:
-        paint = self.paint
-        lamp: Colour = (224, 228, 230) if front else (164, 16, 22)
-        top = waist + (0.1 if front else 0.06) * PX
-        for side in (-1, 1):
-            outer, inner = width / 2 + side * 0.47 * width, width / 2 + side * (0.3 if front else 0.36) * width
-            box = (min(outer, inner), top, max(outer, inner), top + (0.15 if front else 0.24) * PX)
-            draw.rounded_rectangle(box, 7, lamp, toned(paint, 0.55), 2)
-            x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-            draw.ellipse((x - 8, y - 8, x + 8, y + 8), toned(lamp, 1.1 if front else 1.5))
-            if front:  # mirrors
-                x = width / 2 + side * 0.49 * width
-                draw.ellipse((x - 12, waist - 20, x + 12, waist - 2), toned(paint, 0.8))
-        if front:
-            draw.rounded_rectangle((0.3 * width, top + 3, 0.7 * width, top + 0.15 * PX), 6, (30, 31, 33))
-            draw.rectangle((0.2 * width, top + 0.28 * PX, 0.8 * width, top + 0.38 * PX), (34, 35, 37))
-        draw.ellipse((width / 2 - 7, top + 2, width / 2 + 7, top + 16), ZINC)
-
-    def _plate_at(self, width: int, height: int, waist: float, *, front: bool) -> tuple[int, int]:
-        low = front or self.low_plate
-        row = height - 0.44 * PX if low else waist + 0.2 * PX
-        return round(width / 2 - PLATE_M[0] * PX / 2), round(row)
-
-    def side(self) -> Sheet:
-        """From its left, nose to the left."""
-        width, height = round(self.length_m * PX), round(self.height_m * PX)
-        picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
-        draw = ImageDraw.Draw(picture)
-        paint, base, waist = self.paint, height - 0.22 * PX, height * self.waist * 0.94
-        cabin = self._cabin(width, waist)
-        nose = waist + (0.14 * PX if not self.van else 0.3 * PX)
-        body = [
-            (0.01 * width, base),
-            (0.005 * width, nose + 0.2 * PX),
-            (0.035 * width, nose),
-            cabin[0],
-            *cabin[1:-1],
-            cabin[-1],
-            (0.99 * width, waist + 8),
-            (0.995 * width, base),
-        ]
-        draw.polygon(body, paint)
-        self._windows(draw, cabin, waist)
-        draw.line((0.03 * width, waist + 0.2 * PX, 0.98 * width, waist + 0.17 * PX), toned(paint, 1.22), 3)
-        for share in (0.34, 0.56, 0.78) if not self.van else (0.3, 0.5):
-            draw.line((share * width, waist + 2, share * width + 4, base - 8), toned(paint, 0.7), 2)
-        draw.rectangle((0.1 * width, base - 14, 0.92 * width, base), toned(paint, 0.5))
-        draw.rounded_rectangle((0.012 * width, nose + 0.06 * PX, 0.07 * width, nose + 0.2 * PX), 6, (222, 224, 224))
-        draw.rounded_rectangle((0.955 * width, waist + 0.06 * PX, 0.993 * width, waist + 0.3 * PX), 5, (150, 16, 20))
-        wheel = 0.32 * PX if not self.van else 0.36 * PX
-        for middle in (0.19 * width, 0.81 * width):
-            for radius, colour in (
-                (1.12, toned(paint, 0.3)),
-                (1.0, (22, 22, 24)),
-                (0.64, ZINC),
-                (0.5, (104, 106, 108)),
-                (0.16, (60, 62, 64)),
-            ):
+    def _flank(self, high_m: float) -> Sheet:
+        """A side below the windows, its nose to the left."""
+        picture, draw = self._sheet(self.length_m, high_m)
+        width, height = picture.size
+        paint, base, shape = self.paint, height - 0.2 * PX, self.shape
+        drop = (shape.waist - shape.nose) * self.height_m * PX
+        hood = [(0.0, drop + 5), (0.02 * width, drop), (shape.screen * width, 0)]
+        draw.polygon([(0.0, base), *hood, (width - 1, 0), (width - 1, base)], paint)
+        draw.line((0.05 * width, 0.2 * PX + drop / 2, 0.98 * width, 0.13 * PX), toned(paint, 1.25), 3)
+        for share in (shape.screen + 0.06, shape.screen + 0.3, 0.79):
+            draw.line((share * width, 2, share * width + 3, base - 8), toned(paint, 0.65), 2)
+        for share in (shape.screen + 0.26, shape.screen + 0.5):
+            draw.rounded_rectangle((share * width - 12, 0.11 * PX, share * width + 10, 0.15 * PX), 3, toned(paint, 0.7))
+        draw.rectangle((0.04 * width, base - 12, 0.96 * width, base), toned(paint, 0.45))
+        draw.rounded_rectangle((0, drop + 0.07 * PX, 0.05 * width, drop + 0.19 * PX), 5, (206, 212, 216))
+        draw.rounded_rectangle((0.965 * width, 0.06 * PX, width, 0.28 * PX), 5, (150, 14, 20))
+        wheel = 0.32 * PX
+        for share in (0.185, 0.805):
+            middle, y = share * width, height - wheel
+            rings = ((1.16, toned(paint, 0.28)), (1.0, TYRE), (0.66, self._alloy), (0.56, (70, 72, 74)))
+            for radius, colour in rings:
                 reach = wheel * radius
-                y = height - wheel
                 draw.ellipse((middle - reach, y - reach, middle + reach, min(y + reach, height - 1)), colour)
-        return sheet_of(picture, self.rng, PX, 0.5)
+            for n in range(5):
+                a = 2 * np.pi * n / 5
+                draw.line((middle, y, middle + wheel * 0.6 * np.cos(a), y + wheel * 0.6 * np.sin(a)), self._alloy, 5)
+        return sheet_of(picture, self._rng, PX, 0.5)
 
-    def _cabin(self, width: int, waist: float) -> list[Point]:
-        """The roof's line, from the foot of the windscreen to the tail."""
-        if self.van:
-            return [
-                (0.13 * width, waist),
-                (0.22 * width, 12.0),
-                (0.26 * width, 3.0),
-                (0.97 * width, 2.0),
-                (0.99 * width, waist * 0.5),
-            ]
-        # The end is drawn flat at the tail, so the roof goes nearly as far.
-        roof_end, front = 0.93 + 0.045 * self.square, 0.25 + 0.02 * self.rake
-        return [
-            (front * width, waist),
-            ((front + 0.115 * self.rake) * width, 8.0),
-            (0.5 * width, 1.0),
-            (roof_end * width, 5.0),
-            (0.99 * width, waist),
-        ]
-
-    def _windows(self, draw: ImageDraw.ImageDraw, cabin: list[Point], waist: float) -> None:
-        sill = waist - 4
-        left, top_left = cabin[0][0] + 0.12 * PX, cabin[1][0] + 0.05 * PX
-        if self.van:
-            draw.polygon(((left, sill), (top_left, 20), (top_left + 0.7 * PX, 20), (top_left + 0.7 * PX, sill)), GLASS)
-            return
-        pillar = (top_left + cabin[-2][0]) / 2
-        right_top, right = cabin[-2][0] - 0.12 * PX, cabin[-1][0] - 0.16 * PX
-        draw.polygon(((left, sill), (top_left, 14), (pillar - 5, 11), (pillar - 5, sill)), GLASS)
-        draw.polygon(((pillar + 5, sill), (pillar + 5, 11), (right_top, 15), (right, sill)), GLASS)
-        draw.polygon(((left + 14, sill - 3), (top_left + 6, 18), (top_left + 40, 16), (left + 60, sill - 3)), toned(GLASS, 1.5))
-
-
-def vehicle(seed: int, size_m: tuple[float, float, float], variant: str) -> Body:
-    """The vehicle of a seed; each of its pictures is drawn from the same beginning."""
-    return Body(np.random.default_rng(seed), size_m, van=variant == "van")
+    def _cabin(self, high_m: float) -> Sheet:
+        """A side's windows and the edge of the roof."""
+        picture, draw = self._sheet(self.length_m, high_m)
+        width, height = picture.size
+        shape = self.shape
+        roof = [(shape.brow * width, 0), (shape.crown * width, 0)]
+        draw.polygon(((shape.screen * width, height), *roof, (shape.shelf * width, height)), toned(self.paint, 0.98))
+        rim, sill = 0.055 * PX, height - 2
+        pillar = (shape.screen + 0.31) * width
+        last = (shape.crown * 0.5 + shape.shelf * 0.5) * width - 1.6 * rim
+        draw.polygon(
+            ((shape.screen * width + 2 * rim, sill), (shape.brow * width + rim, rim), (pillar - 4, rim), (pillar - 4, sill)),
+            GLASS,
+        )
+        draw.polygon(
+            ((pillar + 4, sill), (pillar + 4, rim), (shape.crown * width - 1.6 * rim, rim), (last, height * 0.72), (last, sill)),
+            GLASS,
+        )
+        draw.polygon(
+            (
+                (shape.brow * width + rim, rim),
+                (pillar - 4, rim),
+                (pillar - 30, height * 0.6),
+                (shape.brow * width - rim, height * 0.6),
+            ),
+            toned(GLASS, 1.5),
+        )
+        draw.rounded_rectangle(
+            (shape.screen * width + 0.3 * PX, height - 17, shape.screen * width + 0.44 * PX, sill), 6, toned(self.paint, 0.8)
+        )
+        return sheet_of(picture, self._rng, PX, 0.5)

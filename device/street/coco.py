@@ -19,8 +19,8 @@ from device.street.view import View
 
 CATEGORIES: Final = (*LYING, *SIGNS, "traffic_light", "person", "vehicle", "plate", "face", "head")
 JPEG_QUALITY = 90
-HARD_COVERED, SMALLEST_PX = 0.8, 6.0
-"""More covered or smaller than this, a box is marked `iscrowd`: whoever finds it is right, whoever does not is not wrong."""
+HARD_COVERED, SMALLEST_PX, FAINTEST = 0.8, 6.0, 7.0
+"""More covered, smaller or fainter than this, a box is marked `iscrowd`: who finds it is right, who does not is not wrong."""
 FRAMES_A_TOWN = 120
 """After so many frames another town begins."""
 
@@ -96,16 +96,22 @@ def _image(number: int, name: str, frame: FrameTruth) -> dict[str, Any]:
 
 def _annotation(number: int, image: int, seen: Seen) -> dict[str, Any]:
     left, top, right, bottom = (round(each, 2) for each in seen.box)
-    hard = seen.covered > HARD_COVERED or min(right - left, bottom - top) < SMALLEST_PX
     return {
         "id": number,
         "image_id": image,
         "category_id": CATEGORIES.index(seen.label) + 1,
         "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
         "area": round((right - left) * (bottom - top), 1),
-        "iscrowd": int(hard),
+        "iscrowd": int(is_hard(seen)),
         "covered": round(seen.covered, 3),
         "ahead_m": round(seen.ahead_m, 3),
         "right_m": round(seen.right_m, 3),
         "thing": seen.id,
-    }
+    } | ({} if seen.contrast is None else {"contrast": round(seen.contrast, 1)})
+
+
+def is_hard(seen: Seen) -> bool:
+    """Whether a person might not have labelled it: too covered, too small or too faint."""
+    left, top, right, bottom = seen.box
+    faint = seen.contrast is not None and seen.contrast < FAINTEST
+    return seen.covered > HARD_COVERED or min(right - left, bottom - top) < SMALLEST_PX or faint

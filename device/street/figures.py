@@ -6,7 +6,7 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from device.street.sheet import Colour, Part, Rng, Sheet
+from device.street.sheet import Colour, Part, Rng, Sheet, bled
 
 PX = 150.0
 TREE_PX = 60.0
@@ -47,12 +47,14 @@ def font(size_px: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def sheet_of(picture: Image.Image, rng: Rng, px: float, soften_px: float = 0.8, **parts: tuple[Part, ...]) -> Sheet:
     """Light from above left, a little grain, soft edges."""
-    pixels = np.array(picture.filter(ImageFilter.BoxBlur(soften_px))).astype(np.float32)
+    pixels = bled(np.array(picture))
+    pixels = np.array(Image.fromarray(pixels, "RGBA").filter(ImageFilter.BoxBlur(soften_px)))
     height, width = pixels.shape[:2]
-    light = np.linspace(1.07, 0.86, height)[:, None] * np.linspace(1.05, 0.92, width)[None, :]
-    pixels[..., :3] *= light[..., None]
-    pixels[..., :3] += rng.normal(0, 3, (height, width, 1))
-    return Sheet(np.clip(pixels, 0, 255).astype(np.uint8), px, MappingProxyType(parts))
+    light = np.linspace(1.07, 0.86, height, dtype=np.float32)[:, None] * np.linspace(1.05, 0.92, width, dtype=np.float32)
+    grain = rng.standard_normal((height, width), np.float32) * np.float32(3.0)
+    for channel in range(3):
+        pixels[..., channel] = np.clip(pixels[..., channel] * light + grain, 0, 255)
+    return Sheet(pixels, px, MappingProxyType(parts))
 
 
 def person(rng: Rng, height_m: float, step: int, *, facing: bool) -> Sheet:

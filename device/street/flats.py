@@ -23,19 +23,22 @@ FARTHEST_M = {
     "person": 60.0,
 }
 FARTHEST_ELSE_M = 60.0
-CAR_END_M = 0.02
-"""The end of a car is drawn in front of its side by so much."""
+PANELS_TO_M = 24.0
+"""Farther away a car's panes are one with its ends and sides."""
+WITHIN = 0.001
+"""A vehicle's panels are sorted by their distance, but among others it is one thing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A flat, the thing it shows, its sheet, the distance it is sorted by (m), and how much light it gets."""
+    """A flat, the thing it shows, its sheet, the distance it is sorted by (m), how much light it gets, if it casts shadow."""
 
     flat: Flat
     placed: Placed
     sheet: Sheet
     order_m: float
     tone: float = 1.0
+    casts: bool = True
 
     def corners(self, part: Part) -> Floats:
         """The four corners of a box on the sheet, (4, right-ahead-up)."""
@@ -48,8 +51,9 @@ class Shown:
 class Stage:
     """Puts the things of a moment before a camera."""
 
-    def __init__(self, assets: Assets) -> None:
-        self._assets = assets
+    def __init__(self, assets: Assets, lens_m: float) -> None:
+        """Take the pictures, and how high the lens is."""
+        self._assets, self._lens_m = assets, lens_m
 
     def lying(self, placed: list[Placed], pose: Pose) -> list[Shown]:
         """What lies on the road, patches first, since the rest is in them."""
@@ -130,21 +134,35 @@ class Stage:
         return Shown(Flat(name, sheet.rgba, corner, across, np.array((0.0, 0.0, -sheet.height_m))), placed, sheet, order_m)
 
     def _vehicle(self, placed: Placed, pose: Pose) -> Iterator[Shown]:
-        """The side and the end that the lens sees."""
+        """The panels whose outsides the lens sees."""
         thing, at = placed.thing, placed.pose
-        right_m, ahead_m = at.to_car(pose.east_m, pose.north_m)
-        away_m = math.hypot(right_m, ahead_m)
-        half_long_m, half_wide_m = thing.length_m / 2, thing.width_m / 2
-        if abs(right_m) > half_wide_m:
-            out = math.copysign(1.0, right_m)
-            # A side looks to where the lens is; its picture has the nose to the left, which is so on the left side.
-            foot = at.to_world(out * half_wide_m, 0.0)
-            named = self._assets.side(placed, nose_left=out < 0)
-            looks = Pose(*foot, at.heading_deg + 90.0 * out)
-            yield self._board(placed, named, looks, pose, order_m=away_m, width_m=thing.length_m)
-        if abs(ahead_m) > half_long_m:
-            front = ahead_m > 0
-            foot = at.to_world(0.0, half_long_m if front else -half_long_m)
-            named = self._assets.end(placed, front=front)
-            looks = Pose(*foot, at.heading_deg + (0.0 if front else 180.0))
-            yield self._board(placed, named, looks, pose, order_m=away_m - CAR_END_M, width_m=thing.width_m)
+        lens_right_m, lens_ahead_m = at.to_car(pose.east_m, pose.north_m)
+        lens = (lens_right_m, lens_ahead_m, self._lens_m)
+        away_m = math.hypot(lens_right_m, lens_ahead_m)
+        panels, name = self._assets.panels(thing, far=away_m > PANELS_TO_M)
+        foot_right_m, foot_ahead_m = pose.to_car(at.east_m, at.north_m)
+        turned = math.radians(turn_deg(at.heading_deg - pose.heading_deg))
+        sine, cosine = math.sin(turned), math.cos(turned)
+        for panel in panels:
+            to_lens = _minus(lens, panel.corner)
+            # A picture's right and its down span its face: their product points away from who sees it.
+            if (_triple(to_lens, panel.across, panel.down) >= 0.0) != panel.mirrored:
+                continue
+            corner, across, down = (
+                np.array((x * cosine + y * sine, y * cosine - x * sine, z))
+                for x, y, z in (panel.corner, panel.across, panel.down)
+            )
+            corner[:2] += foot_right_m, foot_ahead_m
+            flat = Flat((*name, panel.name), panel.sheet.rgba, corner, across, down)
+            half = _minus(to_lens, tuple((one + other) / 2 for one, other in zip(panel.across, panel.down, strict=True)))
+            order_m = away_m + math.hypot(*half) * WITHIN
+            yield Shown(flat, placed, panel.sheet, order_m, casts=panel.down[0] == panel.down[1] == 0.0)
+
+
+def _minus(one: tuple[float, ...], other: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(a - b for a, b in zip(one, other, strict=True))
+
+
+def _triple(a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...]) -> float:
+    """The triple product a . (b x c)."""
+    return a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])

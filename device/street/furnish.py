@@ -15,7 +15,7 @@ from device.street.town import ORIGIN, Layout, lay_out
 STEP_M = (5.0, 12.0)
 """Between one damage and the next on worn asphalt; new asphalt has less."""
 COVER_EVERY_M, DRAIN_EVERY_M = (18.0, 38.0), (24.0, 42.0)
-COVER_M, DRAIN_M, DRAIN_FROM_KERB_M = 0.68, (0.55, 0.38), 0.30
+COVER_M, DRAIN_M, DRAIN_FROM_KERB_M = (0.66, 0.86), (0.62, 0.42), 0.30
 REPAIRED, NEW = 0.12, 0.1
 """Of damage: gone after round 1 with a patch in its place, or first there in round 2."""
 LANE_HALF_M = 1.6
@@ -24,11 +24,11 @@ OPEN = 0.06
 APART_M, APART_ACROSS_M = 4.0, 1.6
 
 DAMAGE: dict[Kind, tuple[float, tuple[float, float], tuple[float, float]]] = {
-    "crack_longitudinal": (0.30, (0.25, 0.6), (2.0, 7.0)),
-    "crack_transverse": (0.22, (1.4, 3.2), (0.3, 0.6)),
-    "crack_alligator": (0.14, (0.8, 1.9), (1.2, 3.5)),
-    "pothole": (0.18, (0.3, 1.0), (0.3, 0.9)),
-    "patch": (0.16, (0.6, 1.8), (0.8, 3.0)),
+    "crack_longitudinal": (0.30, (0.3, 0.7), (3.0, 11.0)),
+    "crack_transverse": (0.20, (1.8, 3.4), (0.5, 1.3)),
+    "crack_alligator": (0.16, (1.0, 2.4), (1.6, 5.0)),
+    "pothole": (0.18, (0.45, 1.4), (0.4, 1.3)),
+    "patch": (0.16, (0.8, 2.2), (1.2, 4.5)),
 }
 """How often, how wide, how long."""
 
@@ -62,7 +62,8 @@ def _lying(placer: Placer, rng: np.random.Generator) -> Iterator[Thing]:
     taken: list[Spot] = []
     for number, (kind, spot) in enumerate(_covers(placer, rng)):
         taken.append(spot)
-        size_m = (*DRAIN_M, 0.0) if kind == "drain" else (COVER_M, COVER_M, 0.0)
+        across_m = round(between(rng, COVER_M), 2)
+        size_m = (*DRAIN_M, 0.0) if kind == "drain" else (across_m, across_m, 0.0)
         yield placer.thing(f"cover-{number}", kind, spot, size_m, severity=3 if kind == "manhole_open" else None)
     number, along_m = 0, between(rng, (6.0, 12.0))
     while along_m < placer.layout.path.length_m - 3.0:
@@ -124,7 +125,7 @@ def _damage(placer: Placer, rng: np.random.Generator, number: int, kind: Kind, s
     rounds: tuple[int, ...] = ROUNDS
     if kind != "patch" and fate < REPAIRED:
         rounds = (1,)
-        size_m = (min(2.2, width_m + 0.3), min(4.0, length_m + 0.3), 0.0)
+        size_m = (min(2.2, width_m + 0.3), min(5.0, length_m + 0.3), 0.0)
         yield placer.thing(f"repair-{number}", "patch", spot, size_m, rounds=(2,), variant="fresh")
     elif fate > 1.0 - NEW:
         rounds = (2,)
@@ -135,5 +136,6 @@ def _damage(placer: Placer, rng: np.random.Generator, number: int, kind: Kind, s
         (width_m, length_m, 0.0),
         severity=None if kind == "patch" else severity,
         rounds=rounds,
-        variant="wet" if kind == "pothole" and rng.random() < 0.3 else "",
+        # No rain falls into a hole under ground.
+        variant="wet" if kind == "pothole" and rng.random() < 0.3 and not placer.under(spot.along_m) else "",
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from device.street.drive import TownDrive
 from device.street.geometry import Pose
+from device.street.oncoming import Oncoming
 from device.street.scene import Scene, Thing
 
 LEAD_S, LEAD_M = 1.9, 5.0
@@ -49,6 +50,8 @@ class Things:
         self._scene = scene
         self._still = [thing for thing in scene.in_round(number) if thing.motion.way == "none"]
         self._moving = [thing for thing in scene.in_round(number) if thing.motion.way != "none"]
+        comes = [thing for thing in self._moving if thing.kind == "vehicle" and thing.motion.way == "against"]
+        self._oncoming = Oncoming(scene, tuple(comes))
         self._cells: dict[tuple[int, int], list[Thing]] = {}
         for thing in self._still:
             self._cells.setdefault(_cell(thing.east_m, thing.north_m), []).append(thing)
@@ -76,6 +79,8 @@ class Things:
             return self._on_line(thing, now.along_m + now.ahead_m, now, 0.0) if into_m < motion.span_m else None
         if motion.way == "across":
             return self._crossing(thing, now)
+        if motion.way == "against" and thing.kind == "vehicle":
+            return self._on_line(thing, self._oncoming.along_m(thing, now.at_s), now, 180.0)
         walked_m = motion.speed_mps * now.at_s
         back = motion.way == "against"
         if motion.span_m:  # to and fro

@@ -1,4 +1,4 @@
-"""What lies on the road, seen from above: cracks, holes, patches, covers. Each picture is drawn from its seed and its size."""
+"""Damage of the road, seen from above: cracks, holes, patches. Each picture is drawn from its seed and its size."""
 
 import math
 from collections.abc import Callable
@@ -7,18 +7,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
+from device.street.asphalt import noise
+from device.street.covers import FINE, PX, Size, canvas, drain, manhole, manhole_open
 from device.street.scene import Kind
 from device.street.sheet import Bytes, Colour, Rng, Sheet
 
-PX = 160.0
-"""Pixels of a metre."""
-FINE = 2
-"""Lines are drawn so much larger."""
-CRACK: Colour = (34, 32, 31)
-IRON: Colour = (74, 73, 72)
-Field = npt.NDArray[np.float32]
-Size = tuple[float, float]
-"""Width and length in metres."""
+CRACK: Colour = (30, 28, 27)
+BITUMEN: Colour = (33, 33, 35)
+SEALED = 0.2
+"""Of cracks that are still slight: filled with bitumen."""
+FLOOR: tuple[Colour, ...] = ((112, 104, 92), (98, 95, 90), (126, 112, 92), (86, 84, 82))
+"""What lies in a hole: dust, gravel, clay."""
 
 
 def lying(kind: Kind, rng: Rng, size_m: Size, severity: int, variant: str) -> Sheet:
@@ -26,14 +25,11 @@ def lying(kind: Kind, rng: Rng, size_m: Size, severity: int, variant: str) -> Sh
     return DRAWN[kind](rng, size_m, severity, variant)
 
 
-def _canvas(size_m: Size, fine: int = 1) -> tuple[int, int]:
-    return max(8, round(size_m[0] * PX)) * fine, max(8, round(size_m[1] * PX)) * fine
-
-
 def _of_alpha(alpha: Bytes, colour: Colour, rng: Rng) -> Sheet:
     rgba = np.empty((*alpha.shape, 4), np.uint8)
-    grain = rng.normal(0, 5, (*alpha.shape, 1))
-    rgba[..., :3] = np.clip(np.array(colour) + grain, 0, 255).astype(np.uint8)
+    grain = rng.standard_normal(alpha.shape, np.float32) * np.float32(5)
+    for channel, tone in enumerate(colour):
+        rgba[..., channel] = np.clip(grain + np.float32(tone), 0, 255)
     rgba[..., 3] = alpha
     return Sheet(rgba, PX)
 
@@ -46,36 +42,44 @@ def _walk(rng: Rng, steps: int, spread: float) -> npt.NDArray[np.float64]:
 
 
 def _crack(rng: Rng, size_m: Size, severity: int, *, along: bool) -> Sheet:
-    """A crack with side cracks, wider and more crumbled the worse it is."""
-    columns, rows = _canvas(size_m, FINE)
+    """A jagged crack whose width changes, with side cracks and crumbled edges: the worse, the wider and the more of them."""
+    columns, rows = canvas(size_m, FINE)
     layer, halo = Image.new("L", (columns, rows)), Image.new("L", (columns, rows))
     draw, wide = ImageDraw.Draw(layer), ImageDraw.Draw(halo)
     length, across = (rows, columns) if along else (columns, rows)
-    margin = 8.0
-    steps = max(12, int(length / 9))
-    run = np.linspace(margin, length - margin, steps)
-    off = across / 2 + _walk(rng, steps, max(2.0, across / 2 - margin)) + rng.normal(0, 1.6, steps)
-    px = PX * FINE * (0.004 + 0.0045 * severity)
-    widths = np.clip(px * (1 + 0.5 * np.sin(np.linspace(0, rng.uniform(3, 9), steps)) + rng.normal(0, 0.3, steps)), 1, None)
+    margin, metre = 8.0, PX * FINE
+    steps = max(12, int(length / 11))
+    run = np.linspace(margin, length - margin, steps) + rng.normal(0, 2.0, steps)
+    off = across / 2 + _walk(rng, steps, max(2.0, across / 2 - margin)) + rng.normal(0, 2.6, steps)
+    px = metre * (0.006 + 0.0055 * severity)
+    swell = 0.45 * np.sin(np.linspace(0, rng.uniform(4, 14), steps) + rng.uniform(0, 6))
+    widths = np.clip(px * (1 + swell + rng.normal(0, 0.35, steps)), 2.0, None)
+    sealed = severity == 1 and rng.random() < SEALED
 
     def line(points: list[tuple[float, float]], width: float) -> None:
         turned = points if not along else [(y, x) for x, y in points]
-        wide.line(turned, 70, round(width * 2.6 + 4))
-        draw.line(turned, int(rng.integers(200, 256)), max(1, round(width)), "curve")
+        wide.line(turned, 95, round(width * 2.2 + 5))
+        draw.line(turned, int(rng.integers(205, 256)), max(1, round(width)), "curve")
+        if sealed:
+            draw.line(turned, 235, round(0.055 * metre), "curve")
 
     for n in range(steps - 1):
         line([(run[n], off[n]), (run[n + 1], off[n + 1])], float(widths[n]))
-    for _ in range(int(rng.poisson(length / PX / FINE * (0.5 + 0.5 * severity)))):
-        start = int(rng.integers(steps - 1))
-        angle, reach = rng.uniform(0.4, 1.2) * rng.choice((-1, 1)), rng.uniform(0.05, 0.3) * PX * FINE
-        line([(run[start], off[start]), (run[start] + reach * math.cos(angle), off[start] + reach * math.sin(angle))], px * 0.6)
-    for _ in range(int(rng.poisson(length / PX / FINE * severity * 0.8))):  # edges that crumbled away
+    for _ in range(int(rng.poisson(length / metre * (0.6 + 0.5 * severity)))):
+        x, y = float(run[start := int(rng.integers(steps - 1))]), float(off[start])
+        angle, reach = rng.uniform(0.3, 1.2) * rng.choice((-1, 1)), rng.uniform(0.08, 0.4) * metre
+        for _ in range(5):  # side cracks bend as well
+            angle += rng.normal(0, 0.35)
+            x_to, y_to = x + reach / 5 * math.cos(angle), y + reach / 5 * math.sin(angle)
+            line([(x, y), (x_to, y_to)], px * 0.55)
+            x, y = x_to, y_to
+    for _ in range(int(rng.poisson(length / metre * severity))):  # edges that crumbled away
         spot = int(rng.integers(steps))
-        radius = rng.uniform(0.5, 1.6) * px
         x, y = (run[spot], off[spot]) if not along else (off[spot], run[spot])
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), 215)
+        corners = [(x + rng.normal(0, 1.3) * px, y + rng.normal(0, 1.3) * px) for _ in range(5)]
+        draw.polygon(corners, 225)
     soft = np.asarray(halo.filter(ImageFilter.BoxBlur(2)).reduce(FINE)) // 2
-    return _of_alpha(np.maximum(np.asarray(layer.reduce(FINE)), soft), CRACK, rng)
+    return _of_alpha(np.maximum(np.asarray(layer.reduce(FINE)), soft), BITUMEN if sealed else CRACK, rng)
 
 
 def _crack_along(rng: Rng, size_m: Size, severity: int, _variant: str) -> Sheet:
@@ -87,61 +91,79 @@ def _crack_across(rng: Rng, size_m: Size, severity: int, _variant: str) -> Sheet
 
 
 def _alligator(rng: Rng, size_m: Size, severity: int, _variant: str) -> Sheet:
-    """A net: the borders between the cells of random points; worn in the middle."""
+    """A net: the borders between the cells of random points, one in each cell of a grid; worn and sunken in the middle."""
     coarse = 3
-    columns, rows = (each // coarse for each in _canvas(size_m))
-    cell = PX / coarse * rng.uniform(0.11, 0.2)
-    # One point in each cell of a grid: nets have no tiny meshes beside large ones.
-    grid = np.stack(np.meshgrid(np.arange(0, columns, cell), np.arange(0, rows, cell)), -1).reshape(-1, 2)
-    points = grid + rng.uniform(0, cell, grid.shape)
-    x, y = np.meshgrid(np.arange(columns), np.arange(rows))
-    away = np.hypot(x[..., None] - points[:, 0], y[..., None] - points[:, 1]).astype(np.float32)
-    nearest = np.partition(away, 1, axis=2)
-    border = nearest[..., 1] - nearest[..., 0]
-    rim = np.hypot((x / columns - 0.5) * 2, (y / rows - 0.5) * 2) + _noise(rng, rows, columns, 14) * 0.13
-    inside = np.clip((1.0 - rim) * 4, 0, 1)
+    columns, rows = (each // coarse for each in canvas(size_m))
+    cell = PX / coarse * rng.uniform(0.12, 0.22)
+    across, down = math.ceil(columns / cell) + 4, math.ceil(rows / cell) + 4
+    shifts = rng.uniform(0.08, 0.92, (down, across, 2)).astype(np.float32)
+    x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
+    # The lines themselves are not straight.
+    x, y = (
+        x + noise(rng, rows, columns, cell * 0.4) * np.float32(0.06 * cell),
+        y + noise(rng, rows, columns, cell * 0.4) * np.float32(0.06 * cell),
+    )
+    own_x, own_y = np.floor(x / cell).astype(int) + 2, np.floor(y / cell).astype(int) + 2
+    nearest, second = np.full(x.shape, np.inf, np.float32), np.full(x.shape, np.inf, np.float32)
+    for row in (-1, 0, 1):
+        for column in (-1, 0, 1):  # the nearest two points are hardly ever farther
+            at_x, at_y = np.clip(own_x + column, 0, across - 1), np.clip(own_y + row, 0, down - 1)
+            shift = shifts[at_y, at_x]
+            away = np.hypot((at_x - 2 + shift[..., 0]) * cell - x, (at_y - 2 + shift[..., 1]) * cell - y).astype(np.float32)
+            second = np.minimum(second, np.maximum(nearest, away))
+            nearest = np.minimum(nearest, away)
+    rim = np.hypot((x / columns - 0.5) * 2, (y / rows - 0.5) * 2) + noise(rng, rows, columns, columns / 9) * np.float32(0.12)
+    inside = np.clip((1.0 - rim) * 4, 0, 1).astype(np.float32)
     size = (columns * coarse, rows * coarse)
-    fine = np.asarray(Image.fromarray(border).resize(size, Image.Resampling.BICUBIC))
-    edge = np.asarray(Image.fromarray(inside.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
-    width = 0.5 + 0.2 * severity
+    fine = np.asarray(Image.fromarray(second - nearest).resize(size, Image.Resampling.BICUBIC))
+    edge = np.asarray(Image.fromarray(inside).resize(size, Image.Resampling.BILINEAR))
+    width = (0.62 + 0.24 * severity) * (1 + 0.3 * noise(rng, size[1], size[0], 20.0))
     lines = np.clip((width - fine) / 0.5, 0, 1) * edge
-    alpha = np.maximum(lines * 225, edge * 20)
+    alpha = np.maximum(lines * 235, edge * (22 + 6 * severity))
     return _of_alpha(np.clip(alpha, 0, 255).astype(np.uint8), CRACK, rng)
 
 
-def _noise(rng: Rng, rows: int, columns: int, cells: int) -> Field:
-    grid = Image.fromarray(rng.normal(0, 1, (cells, cells)).astype(np.float32))
-    return np.asarray(grid.resize((columns, rows), Image.Resampling.BICUBIC), np.float32)
-
-
 def _pothole(rng: Rng, size_m: Size, severity: int, variant: str) -> Sheet:
-    """A hole with a crumbled rim and gravel in it; its far wall is lit, its near one dark. Wet, it mirrors the sky."""
-    columns, rows = _canvas(size_m)
+    """A hole with a broken rim: its far wall dark below a bright edge, gravel and dust in it, crumbs around.
+
+    Wet, it mirrors the sky.
+    """
+    columns, rows = canvas(size_m)
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
     x, y = (x / columns - 0.5) * 2, (y / rows - 0.5) * 2
     angle = np.arctan2(y, x)
-    wobble = sum(rng.normal(0, 0.16 / n**0.8) * np.cos(n * angle + rng.uniform(0, 6.28)) for n in range(2, 9))
-    reach = np.hypot(x, y) * (1.16 + wobble) + _noise(rng, rows, columns, max(6, rows // 10)) * 0.045
-    deep = np.clip((0.93 - reach) * 5, 0, 1)
-    crumbs = rng.normal(0, 1, (rows, columns)) * 7 + _noise(rng, rows, columns, max(8, rows // 5)) * 9
-    crumbs += _noise(rng, rows, columns, 6) * 7
-    tone = 100 - deep * (34 + 11 * severity) + crumbs
-    wall = np.clip(1 - np.abs(reach - 0.84) * 9, 0, 1)
-    tone += wall * np.where(y < 0, 18, -34) * (0.6 + 0.2 * severity)
-    colour = tone[..., None] * np.array((1.0, 0.965, 0.91))
+    wobble = sum(rng.normal(0, 0.15 / n**0.75) * np.cos(n * angle + rng.uniform(0, 6.28)) for n in range(2, 14))
+    ragged = noise(rng, rows, columns, 9.0) * np.float32(0.035) + noise(rng, rows, columns, 22.0) * np.float32(0.05)
+    reach = np.hypot(x, y) * (1.2 + wobble) + ragged
+    # The far rim casts its wall into the hole: the deeper, the broader it is seen.
+    depth = 0.13 + 0.07 * severity
+    shifted = np.hypot(x, y - depth) * (1.2 + wobble) + ragged
+    floor = np.clip((0.9 - shifted) * 9, 0, 1)
+    hole = np.clip((0.92 - reach) * 14, 0, 1)
+    crumbs = rng.standard_normal((rows, columns), np.float32) * 9 + noise(rng, rows, columns, 4.0) * 11
+    crumbs += noise(rng, rows, columns, columns / 5) * 9
+    ground = np.array(FLOOR[int(rng.integers(len(FLOOR)))], np.float32) * np.float32(1.02 - 0.13 * severity)
+    wall = np.float32(46 - 9 * severity)
+    tone = (wall + (ground.mean() - wall) * floor)[..., None] * (ground / ground.mean()) + crumbs[..., None] * (
+        0.4 + 0.6 * floor
+    )[..., None]
+    rim = np.clip(1 - np.abs(reach - 0.95) * 14, 0, 1) * np.where(y < 0.1, 34, 12)
+    broken = np.array((112, 109, 104), np.float32) + crumbs[..., None]
+    colour = broken + (tone - broken) * hole[..., None] + rim[..., None]
     if variant == "wet":
-        water = np.clip((0.74 - reach + _noise(rng, rows, columns, 8) * 0.05) * 9, 0, 1)[..., None]
-        sky = (np.array((132, 140, 148)) + 22 * y[..., None]) + _noise(rng, rows, columns, 5)[..., None] * 4
-        colour += (sky - colour) * water * 0.88
-    alpha = np.clip((1.03 - reach) * 13, 0, 1) * 255
+        water = np.clip((0.78 - shifted + noise(rng, rows, columns, columns / 6) * 0.05) * 12, 0, 1)[..., None]
+        sky = (np.array((142, 148, 154)) + 26 * y[..., None]) + noise(rng, rows, columns, columns / 4)[..., None] * 4
+        colour += (sky - colour) * water * 0.93
+    chips = (noise(rng, rows, columns, 5.0) > 1.1) * np.clip((1.16 - reach) * 5, 0, 1) * 190
+    alpha = np.maximum(np.clip((1.02 - reach) * 16, 0, 1) * 255, chips)
     return Sheet(np.dstack((np.clip(colour, 0, 255), alpha)).astype(np.uint8), PX)
 
 
 def _patch(rng: Rng, size_m: Size, _severity: int, variant: str) -> Sheet:
-    """A repair: other asphalt with a sealed seam, its edges not quite straight."""
-    columns, rows = _canvas(size_m)
+    """A repair: other asphalt, darker the newer it is, with a seam of bitumen around; cut straight, or just filled."""
+    columns, rows = canvas(size_m)
     layer = Image.new("L", (columns, rows))
-    wander = rng.uniform(0.0, 0.035, 8) * min(columns, rows)
+    wander = rng.uniform(0.0, 0.05, 8) * min(columns, rows)
     corners = [
         (wander[0], wander[1]),
         (columns - wander[2], wander[3]),
@@ -149,95 +171,23 @@ def _patch(rng: Rng, size_m: Size, _severity: int, variant: str) -> Sheet:
         (wander[6], rows - wander[7]),
     ]
     ImageDraw.Draw(layer).polygon(corners, 255)
-    tone = rng.uniform(44, 62) if variant == "fresh" or rng.random() < 0.5 else rng.uniform(64, 88)
-    pixels = tone + rng.normal(0, 7, (rows, columns)) + _noise(rng, rows, columns, 7) * 3.5
-    inner = np.asarray(layer.filter(ImageFilter.MinFilter(7)), np.float32) / 255
-    pixels -= (1 - inner) * rng.uniform(12, 26)
-    alpha = np.asarray(layer.filter(ImageFilter.BoxBlur(1)))
-    colour = np.clip(pixels[..., None] * np.array((1.0, 1.0, 1.02)), 0, 255)
-    return Sheet(np.dstack((colour, alpha)).astype(np.uint8), PX)
-
-
-def _ring(draw: ImageDraw.ImageDraw, middle: float, radius: float, colour: Colour) -> None:
-    draw.ellipse((middle - radius, middle - radius, middle + radius, middle + radius), colour)
-
-
-def _manhole(rng: Rng, size_m: Size, _severity: int, _variant: str) -> Sheet:
-    """A cast-iron cover in its frame; its pattern differs from maker to maker."""
-    side, _ = _canvas(size_m, FINE)
-    picture = Image.new("RGBA", (side, side), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(picture)
-    middle, radius = side / 2, side / 2 - 2
-    worn = float(rng.uniform(0.85, 1.25))
-    iron: Colour = (round(IRON[0] * worn), round(IRON[1] * worn), round(IRON[2] * worn))
-    dark: Colour = (round(iron[0] * 0.55), round(iron[1] * 0.55), round(iron[2] * 0.55))
-    _ring(draw, middle, radius, (58, 57, 56))
-    _ring(draw, middle, radius * 0.97, (round(iron[0] * 1.2), round(iron[1] * 1.2), round(iron[2] * 1.18)))
-    _ring(draw, middle, radius * 0.86, (26, 25, 25))
-    _ring(draw, middle, radius * 0.83, iron)
-    pattern = int(rng.integers(3))
-    step = radius * 0.13
-    for x in np.arange(-0.8 * radius, 0.8 * radius, step):
-        for y in np.arange(-0.8 * radius, 0.8 * radius, step):
-            if math.hypot(x, y) < radius * 0.72:
-                if pattern == 0:
-                    draw.rectangle((middle + x, middle + y, middle + x + step * 0.55, middle + y + step * 0.55), dark)
-                elif pattern == 1 and (round(x / step) + round(y / step)) % 2:
-                    draw.rectangle((middle + x, middle + y, middle + x + step * 0.9, middle + y + step * 0.35), dark)
-    if pattern == 2:
-        for share in (0.72, 0.52, 0.32):
-            _ring(draw, middle, radius * share, dark)
-            _ring(draw, middle, radius * (share - 0.07), iron)
-    for turn in (0.4, math.pi + 0.4):
-        x, y = middle + radius * 0.62 * math.cos(turn), middle + radius * 0.62 * math.sin(turn)
-        draw.ellipse((x - 5, y - 5, x + 5, y + 5), (18, 18, 18))
-    return _grained(picture, rng)
-
-
-def _manhole_open(rng: Rng, size_m: Size, _severity: int, _variant: str) -> Sheet:
-    """The frame, and the shaft below: black, its far wall faintly lit."""
-    side, _ = _canvas(size_m, FINE)
-    picture = Image.new("RGBA", (side, side), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(picture)
-    middle, radius = side / 2, side / 2 - 2
-    _ring(draw, middle, radius, (96, 94, 90))
-    _ring(draw, middle, radius * 0.93, (124, 121, 115))
-    _ring(draw, middle, radius * 0.85, (70, 66, 60))
-    for share in np.linspace(0, 1, 12):
-        lit = round(58 * (1 - share) ** 1.5) + 8
-        size = radius * 0.83 * (1 - 0.05 * share)
-        y = middle + radius * 0.3 * share
-        draw.ellipse(
-            (middle - size, y - size * (1 - 0.3 * share), middle + size, y + size * (1 - 0.3 * share)),
-            (lit, lit, round(lit * 0.94)),
-        )
-    clipped = Image.new("L", (side, side))
-    ImageDraw.Draw(clipped).ellipse((2, 2, side - 2, side - 2), 255)
-    picture.putalpha(clipped)
-    return _grained(picture, rng)
-
-
-def _drain(rng: Rng, size_m: Size, _severity: int, _variant: str) -> Sheet:
-    """A grate in its frame."""
-    columns, rows = _canvas(size_m, FINE)
-    picture = Image.new("RGBA", (columns, rows), (92, 90, 87, 255))
-    draw = ImageDraw.Draw(picture)
-    edge = 0.05 * columns
-    draw.rectangle((edge, edge, columns - edge, rows - edge), (58, 57, 56))
-    bars = int(rng.integers(8, 12))
-    pitch = (columns - 3 * edge) / bars
-    for n in range(bars):
-        left = 1.5 * edge + n * pitch
-        draw.rectangle((left, 1.6 * edge, left + pitch * 0.55, rows - 1.6 * edge), (13, 13, 14))
-    draw.rectangle((edge, rows / 2 - 4, columns - edge, rows / 2 + 4), (60, 59, 57))
-    return _grained(picture, rng)
-
-
-def _grained(picture: Image.Image, rng: Rng) -> Sheet:
-    pixels = np.array(picture.reduce(FINE))
-    grain = rng.normal(0, 5, pixels.shape[:2]) + _noise(rng, pixels.shape[0], pixels.shape[1], 6) * 5
-    pixels[..., :3] = np.clip(pixels[..., :3] + grain[..., None], 0, 255).astype(np.uint8)
-    return Sheet(pixels, PX)
+    cut = np.asarray(layer, np.float32) / 255
+    if rng.random() < 0.4:  # not cut
+        y, x = np.mgrid[:rows, :columns]
+        inside = np.minimum(np.minimum(x, columns - x), np.minimum(y, rows - y)) / min(columns, rows)
+        cut = np.clip((inside + noise(rng, rows, columns, 30.0) * np.float32(0.028) - 0.045) * 40, 0, 1).astype(np.float32)
+    fresh = variant == "fresh" or rng.random() < 0.55
+    tone = np.float32(rng.uniform(38, 54) if fresh else rng.uniform(58, 80))
+    pixels = (
+        tone
+        + rng.standard_normal((rows, columns), np.float32) * np.float32(7)
+        + noise(rng, rows, columns, 34.0) * np.float32(3.5)
+    )
+    mask = Image.fromarray((cut * 255).astype(np.uint8))
+    inner = np.asarray(mask.filter(ImageFilter.BoxBlur(6)), np.float32) / 255
+    pixels -= np.clip(2.0 - 2.0 * inner, 0, 1) * np.float32(rng.uniform(14, 28))
+    colour = np.clip(pixels[..., None] * np.array((1.0, 1.0, 1.02), np.float32), 0, 255)
+    return Sheet(np.dstack((colour, np.asarray(mask.filter(ImageFilter.BoxBlur(1))))).astype(np.uint8), PX)
 
 
 DRAWN: dict[str, Callable[[Rng, Size, int, str], Sheet]] = {
@@ -246,7 +196,7 @@ DRAWN: dict[str, Callable[[Rng, Size, int, str], Sheet]] = {
     "crack_alligator": _alligator,
     "pothole": _pothole,
     "patch": _patch,
-    "manhole": _manhole,
-    "manhole_open": _manhole_open,
-    "drain": _drain,
+    "manhole": manhole,
+    "manhole_open": manhole_open,
+    "drain": drain,
 }

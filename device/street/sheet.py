@@ -11,12 +11,17 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
+Field: TypeAlias = npt.NDArray[np.float32]
 Rng: TypeAlias = np.random.Generator
 Colour: TypeAlias = tuple[int, int, int]
 OPAQUE = 64
 """From this alpha on a pixel belongs to the thing; below it is its soft edge or its shadow."""
+
+
+BLEED_PX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,20 @@ class Sheet:
             return None
         left, top, right, bottom = (float(each) for each in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
         return Part(left / self.px_per_m, top / self.px_per_m, right / self.px_per_m, bottom / self.px_per_m)
+
+
+def bled(rgba: Bytes) -> Bytes:
+    """The same with a colour where it is clear: that of what is beside, so that edges have no dark fringe when it is reduced."""
+    alpha = rgba[..., 3]
+    if alpha.all() or not alpha.any():
+        return rgba
+    picture = Image.fromarray(rgba, "RGBA")
+    coarse = np.array(picture.convert("RGBa").reduce(BLEED_PX).convert("RGBA"))
+    nothing = coarse[..., 3] == 0
+    coarse[nothing, :3] = coarse[~nothing, :3].mean(axis=0)
+    grown = Image.fromarray(coarse[..., :3]).resize(
+        (coarse.shape[1] * BLEED_PX, coarse.shape[0] * BLEED_PX), Image.Resampling.NEAREST
+    )
+    grown = grown.crop((0, 0, *picture.size))
+    grown.paste(picture.convert("RGB"), (0, 0), Image.fromarray(alpha).point([0] + [255] * 255))
+    return np.dstack((np.asarray(grown), alpha))

@@ -30,9 +30,15 @@ SHARES: Final = ((np.arange(NODE_PX) + 0.5) / NODE_PX).astype(np.float32)
 KERB_M, GUTTER_M = 0.18, 0.4
 KERB, PAVEMENT, YARD, YARD_M = (176, 172, 164), (151, 147, 139), (132, 128, 112), 3.4
 PAINT: Final = np.array((224.0, 224.0, 216.0), np.float32)
+COARSE: Final = np.float32(0.6)
+"""What is left of the texture's contrast: what is finer than a pixel of the first scale is added by device/street/grit.py."""
+BLOTCH = 5.0
+"""How far places differ in brightness."""
 FROM_M, TO_M, STEPS_PER_PX = -1.0, 5.0, 4
 """The colour across the kerb is tabulated so far, in so fine steps."""
 BLOTCH_M, BLOTCHES = 0.64, 256
+DARKEST, BRIGHTEST = 24, 231
+"""What a byte of a tile may be: the grain of device/street/grit.py takes or adds 24."""
 TRACK_M, LANE_TRACKS_M = 0.27, 0.76
 UNDER_GROUND, PORTAL_M, LAMP_EVERY_M = 0.30, 7.0, 12.0
 """How bright the road is in a tunnel, how far daylight comes in, and how far its lamps are apart."""
@@ -60,28 +66,34 @@ class Surface:
         outside = self._spread(np.minimum(ground.outside_m, 30.0))
         blotch = self._spread(self._blotch_at(east_m, north_m))
         age, brightness = self._grain(level, column, row, ground)
-        colour = self._across(level, age)[_steps(outside, px_m)]
+        # Planes, not pixels of three: numpy is slow where the last axis is short.
+        planes = np.take(self._across(level, age), _steps(outside, px_m), axis=1)
         grain = brightness.copy() if (ground.outside_m < 0.5).any() else brightness
-        brightness += blotch * np.float32(5.0)
+        brightness += blotch * np.float32(BLOTCH)
         water = np.clip(blotch * np.float32(70.0) + np.float32(90.0), 0.0, 255.0)
         if grain is not brightness and np.isfinite(ground.along_m).any():
             right, along = self._spread(np.clip(ground.right_m, -60.0, 60.0)), self._spread(self._along(ground)[0])
-            tracks = TRACKS[np.clip(right * np.float32(50.0) + np.float32(500.0), 0, 999).astype(np.int32)]
-            brightness += tracks * (outside < 0)
+            tracks = np.take(TRACKS, (right * np.float32(50.0) + np.float32(500.0)).astype(np.int32), mode="clip")
+            tracks *= outside < 0
+            brightness += tracks
             water -= tracks * np.float32(2.5)
-            colour += brightness[..., None]
-            self._paint(colour, self._markings.paint(ground, right, along, self._spread, px_m), grain, blotch)
+            planes += brightness
+            self._paint(planes, self._markings.paint(ground, right, along, self._spread, px_m), grain, blotch)
         else:
-            colour += brightness[..., None]
-        self._darken(colour, ground)
-        return _words(colour, water)
+            planes += brightness
+        self._darken(planes, ground)
+        return _words(planes, water)
 
     def _spread(self, nodes: npt.NDArray[np.float64]) -> Floats32:
         """Values at nodes, interpolated at each pixel."""
         # Not as a product of matrices: a library for these may share it out among threads, and then waits for them.
         coarse = nodes.astype(np.float32)
         rows = (coarse[:-1, None] + np.diff(coarse, axis=0)[:, None] * SHARES[:, None]).reshape(TILE_PX, -1)
-        return (rows[:, :-1, None] + np.diff(rows, axis=1)[..., None] * SHARES).reshape(TILE_PX, TILE_PX)
+        left, step = np.ascontiguousarray(rows[:, :-1]), np.diff(rows, axis=1)
+        spread = np.empty((TILE_PX, TILE_PX // NODE_PX, NODE_PX), np.float32)
+        for number, share in enumerate(SHARES):
+            spread[..., number] = left + step * share
+        return spread.reshape(TILE_PX, TILE_PX)
 
     def _along(self, ground: Ground) -> tuple[npt.NDArray[np.float64], float]:
         """Metres along without the jump at the line's end; and of the tile's place nearest to the line."""
@@ -107,7 +119,7 @@ class Surface:
         return first, grain
 
     def _make_across(self, level: int, age: int) -> Floats32:
-        """The mean colour by the distance to the kerb: carriageway, gutter, kerb, pavement, yard; (steps, RGB)."""
+        """The mean colour by the distance to the kerb: carriageway, gutter, kerb, pavement, yard; (RGB, steps)."""
         px_m = LEVELS_M[level]
         outside = np.arange(FROM_M, TO_M, px_m / STEPS_PER_PX)
         colour = np.zeros((len(outside), 3)) + self._texture(level, age)[1]
@@ -117,7 +129,7 @@ class Surface:
             share = np.clip(0.5 + (outside - edge_m) / max(px_m, soft_m), 0.0, 1.0)[:, None]
             colour += (np.array(material) - colour) * share
         line = np.clip(1.0 - np.abs(outside + 0.02) / max(0.03, px_m), 0.0, 1.0) * min(1.0, 0.05 / px_m)
-        return (colour - 34.0 * line[:, None]).astype(np.float32)
+        return np.ascontiguousarray((colour - 34.0 * line[:, None]).T, np.float32)
 
     def _make_texture(self, level: int, age: int) -> tuple[Floats32, Floats32]:
         scene = self._scene
@@ -128,7 +140,7 @@ class Surface:
         tone = rgb.reshape(-1, 3).mean(axis=0).astype(np.float32)
         grey = Image.fromarray(rgb.mean(axis=2).astype(np.float32) - tone.mean())
         side = max(1, round(TEXTURE_PX * LEVELS_M[0] / LEVELS_M[level]))
-        return np.asarray(grey.resize((side, side), Image.Resampling.BOX), np.float32), tone
+        return np.asarray(grey.resize((side, side), Image.Resampling.BOX), np.float32) * COARSE, tone
 
     def _blotch_at(self, east_m: npt.NDArray[np.float64], north_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         columns, rows = east_m / BLOTCH_M, north_m / BLOTCH_M
@@ -141,19 +153,21 @@ class Surface:
         return blotch
 
     @staticmethod
-    def _paint(colour: Floats32, paint: Floats32 | None, grain: Floats32, blotch: Floats32) -> None:
+    def _paint(planes: Floats32, paint: Floats32 | None, grain: Floats32, blotch: Floats32) -> None:
         """Lay paint over the road; it is worn where chippings stand out."""
         if paint is not None and float(paint.max()) > 0.0:
             paint *= np.clip(np.float32(0.9) + (grain + blotch * np.float32(6.0)) * np.float32(0.018), 0.25, 0.96)
-            colour += (PAINT + grain[..., None] * np.float32(0.4) - colour) * paint[..., None]
+            worn = grain * np.float32(0.4)
+            for number, tone in enumerate(PAINT):
+                planes[number] += (tone + worn - planes[number]) * paint
 
-    def _darken(self, colour: Floats32, ground: Ground) -> None:
+    def _darken(self, planes: Floats32, ground: Ground) -> None:
         """A tunnel has its own light."""
         along_m, _ = self._along(ground)
         light = tunnel_light(self._scene, along_m)
         light = np.where(np.abs(ground.right_m) < 9.0, light, 1.0)
         if light.min() < 1.0:
-            colour *= self._spread(light)[..., None]
+            planes *= self._spread(light)
 
 
 def tunnel_light(scene: Scene, along_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -220,8 +234,9 @@ def _mirrored(texture: Floats32, column: int, row: int) -> Floats32:
     return texture[:: -1 if row % 2 else 1, :: -1 if column % 2 else 1]
 
 
-def _words(colour: Floats32, water: Floats32) -> Words:
+def _words(planes: Floats32, water: Floats32) -> Words:
     pixels: Bytes = np.empty((*water.shape, 4), np.uint8)
-    pixels[..., :3] = np.clip(colour, 0, 255)
+    for channel, plane in enumerate(planes):
+        pixels[..., channel] = np.clip(plane, DARKEST, BRIGHTEST, out=plane)
     pixels[..., 3] = water
     return pixels.view(np.uint32)[..., 0]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.street.geometry import Pinhole, Pose
+from device.street.grit import OFFSET, PER_PX, SIDE, SIXTEENTHS, grit, spread_of
 from device.street.surface import LEVELS_M, TILE_PX, Surface, Words
 
 SQUARE: Final = 8
@@ -29,12 +30,16 @@ Floats32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Band:
-    """Rows of the picture that use one scale and average so many places: (rows x places) metres ahead, and depth."""
+    """Rows of the picture that use one scale and average so many places: (rows x places) metres ahead, and depth.
+
+    `spread` numbers the grit that is added; None where the scale is a coarser one, or places are averaged.
+    """
 
     top: int
     bottom: int
     level: int
     places: int
+    spread: int | None
     ahead_m: Floats32
     depth_m: Floats32
     nearest_m: float
@@ -71,20 +76,21 @@ class GroundView:
         """Rows from the horizon down, grouped by scale and by how many places are averaged."""
         camera, pitch = self._camera, math.radians(self._camera.pitch_deg)
         rows = range(self.top, camera.height)
-        kinds: list[tuple[int, int]] = []
+        kinds: list[tuple[int, int, int | None]] = []
         for row in rows:
             ahead_m = float(self._ahead_m(np.array(row + 0.5)))
             across_m = math.hypot(ahead_m, camera.height_m) / camera.focal_px
             along_m = across_m * math.hypot(ahead_m, camera.height_m) / camera.height_m
             level = self._level(across_m, ahead_m)
             wanted = along_m / LEVELS_M[level] / 2.0
-            kinds.append((level, min(MOST_PLACES[level], 1 << max(0, round(math.log2(max(wanted, 1.0)))))))
+            places = min(MOST_PLACES[level], 1 << max(0, round(math.log2(max(wanted, 1.0)))))
+            kinds.append((level, places, spread_of(across_m, along_m) if level == 0 and places == 1 else None))
         bands: list[Band] = []
         top = 0
         for row in range(1, len(kinds) + 1):
             if row < len(kinds) and kinds[row] == kinds[top]:
                 continue
-            level, places = kinds[top]
+            level, places, spread = kinds[top]
             spots = (np.arange(self.top + top, self.top + row)[:, None] + (np.arange(places) + 0.5) / places).astype(np.float64)
             ahead = np.minimum(self._ahead_m(spots), FARTHEST_M * 1.5)
             depth = ahead * math.cos(pitch) + camera.height_m * math.sin(pitch)
@@ -95,6 +101,7 @@ class GroundView:
                     self.top + row,
                     level,
                     places,
+                    spread,
                     ahead.astype(np.float32),
                     depth.astype(np.float32),
                     nearest_m,
@@ -122,12 +129,19 @@ class GroundView:
             # Counted from the corner of the square, so that single precision is enough anywhere.
             origin_east = (pose.east_m / px_m) % SIDE_PX + SIDE_PX
             origin_north = (pose.north_m / px_m) % SIDE_PX + SIDE_PX
-            columns = _places(band, self._slope, origin_east, sine / px_m, cosine / px_m)
-            rows = _places(band, self._slope, origin_north, cosine / px_m, -sine / px_m)
-            np.left_shift(rows, SIDE_PX.bit_length() - 1, out=rows)
-            np.bitwise_or(rows, columns, out=rows)
-            seen = self._squares[band.level][rows]
-            out[band.top : band.bottom] = _mean(seen)
+            columns = _spots(band, self._slope, origin_east, sine / px_m, cosine / px_m)
+            rows = _spots(band, self._slope, origin_north, cosine / px_m, -sine / px_m)
+            square = self._squares[band.level]
+            if band.spread is None:
+                out[band.top : band.bottom] = _mean(square[_index(columns, rows, SIDE_PX)])
+            else:
+                stones = grit(band.spread)[_index(columns * np.float32(PER_PX), rows * np.float32(PER_PX), SIDE)]
+                shift = (stones >> np.uint32(24)).astype(np.float32) * np.float32(1.0 / SIXTEENTHS)
+                columns += shift % np.float32(1.0) - np.float32(0.5)
+                rows += shift * np.float32(1.0 / SIXTEENTHS) - np.float32(0.5)
+                stones &= np.uint32(0xFFFFFF)
+                # A byte of a tile has room for what a stone adds or takes.
+                out[band.top : band.bottom] = (square[_index(columns, rows, SIDE_PX)] + stones - OFFSET)[:, 0]
 
     def _fetch(self, pose: Pose, sine: float, cosine: float) -> None:
         """Have every tile that a pixel may see."""
@@ -167,13 +181,22 @@ class GroundView:
         self._held[level][y, x] = (column, row)
 
 
-def _places(band: Band, slope: Floats32, origin: float, per_ahead: float, per_right: float) -> npt.NDArray[np.int32]:
-    """Columns or rows of a scale's square, (rows, places, width)."""
+def _spots(band: Band, slope: Floats32, origin: float, per_ahead: float, per_right: float) -> Floats32:
+    """Columns or rows of a scale's square, not yet wrapped around, (rows, places, width)."""
     spots = (band.depth_m * np.float32(per_right))[..., None] * slope
     spots += (band.ahead_m * np.float32(per_ahead) + np.float32(origin))[..., None]
-    numbers = np.floor(spots, out=spots).astype(np.int32)
-    places: npt.NDArray[np.int32] = np.bitwise_and(numbers, np.int32(SIDE_PX - 1), out=numbers)
-    return places
+    return spots
+
+
+def _index(columns: Floats32, rows: Floats32, side: int) -> npt.NDArray[np.int32]:
+    """Where in a square of `side` (a power of two) that wraps around. Not below zero, so cutting is rounding down."""
+    across = columns.astype(np.int32)
+    np.bitwise_and(across, np.int32(side - 1), out=across)
+    index = rows.astype(np.int32)
+    np.bitwise_and(index, np.int32(side - 1), out=index)
+    np.left_shift(index, side.bit_length() - 1, out=index)
+    np.bitwise_or(index, across, out=index)
+    return index
 
 
 def _mean(words: Words) -> Words:

@@ -13,10 +13,12 @@ from device.street.scene import Weather
 from device.street.sheet import OPAQUE, Part
 from device.street.view import Drawn, View
 
-PARTS = ("plate", "face", "head")
+PARTS = ("plate", "face", "head", "vehicle")
 """Parts of things that are told as things of their own."""
 BOARD = "board"
-"""The part of a sign or red light that its label means: not its post."""
+"""The part of a thing that its label means: a sign without its post, a rider without what is ridden."""
+BACK = "back"
+"""A part of what is seen from behind, and so is no sign to anybody."""
 NOTHING = -1
 LEAST_PX = 2
 """A thing that shows less than so many pixels is not there."""
@@ -31,7 +33,8 @@ class Seen:
 
     `box` (left, top, right, bottom in pixels) holds what of it can be seen, `whole` what would be if nothing stood before it.
     Both end at the frame's edges. `covered` is the share of its pixels in the frame that other things cover. `ahead_m` and
-    `right_m` are its foot or middle on the road, from the lens; `east_m` and `north_m` the same place on the map.
+    `right_m` are its foot or middle on the road, from the lens; `east_m` and `north_m` the same place on the map. `contrast`, of
+    what lies on the road, is by how much of 255 it changes the road's brightness: the fainter, the fewer people would see it.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Seen:
     north_m: float
     severity: int | None = None
     part_of: str | None = None
+    contrast: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,13 +85,13 @@ def _seen(drawn: list[Drawn], camera: Pinhole, pose: Pose) -> Iterator[Seen]:
 
 
 def _solid(drawn: Drawn) -> npt.NDArray[np.bool_]:
-    return np.asarray(drawn.laid.patch)[..., 3] >= OPAQUE
+    return np.asarray(drawn.laid.alpha) >= OPAQUE
 
 
 def _seen_thing(drawn: list[Drawn], numbers: list[int], owners: Numbers, camera: Pinhole, pose: Pose) -> Iterator[Seen]:
     """A thing and its parts; a vehicle has several pictures."""
     thing = drawn[numbers[0]].shown.placed.thing
-    if thing.label is None:
+    if thing.label is None or BACK in drawn[numbers[0]].shown.sheet.parts:
         return
     boards = [(number, part) for number in numbers for part in drawn[number].shown.sheet.parts.get(BOARD, ())]
     where = drawn[numbers[0]].shown.placed.pose
@@ -95,8 +99,19 @@ def _seen_thing(drawn: list[Drawn], numbers: list[int], owners: Numbers, camera:
 
     def told(label: str, name: str, found: tuple[Box, Box, float] | None, part_of: str | None = None) -> Iterator[Seen]:
         if found is not None:
-            severity = thing.severity if part_of is None else None
-            yield Seen(name, label, *found, ahead_m, right_m, where.east_m, where.north_m, severity, part_of)
+            severity, contrast = (thing.severity, drawn[numbers[0]].contrast) if part_of is None else (None, None)
+            yield Seen(
+                name,
+                label,
+                *found,
+                ahead_m,
+                right_m,
+                where.east_m,
+                where.north_m,
+                severity,
+                part_of,
+                contrast if thing.lies else None,
+            )
 
     if boards:
         number, part = boards[0]

@@ -5,11 +5,10 @@ A frame depends on the scene, the round, the moment and the camera alone: whatev
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageChops
 
 from device.frame import Pixels
 from device.street.assets import Assets
@@ -18,10 +17,10 @@ from device.street.flats import Shown, Stage
 from device.street.geometry import Pinhole, Pose
 from device.street.moment import SEEN_M, Things, instant
 from device.street.optics import Optics
-from device.street.quad import Laid, Layer
+from device.street.quad import WORDS, Laid, Layer
 from device.street.scene import Weather
 from device.street.shadows import Shadows
-from device.street.sheet import Bytes, Colour
+from device.street.sheet import OPAQUE, Bytes, Colour
 from device.street.sky import Sky
 from device.street.surface import Surface, tunnel_light
 from device.street.tiles import GroundView
@@ -43,6 +42,8 @@ class Drawn:
 
     shown: Shown
     laid: Laid
+    contrast: float = math.inf
+    """By how much it changes what it lies on, of 255; only of what lies on the road."""
 
 
 class View:
@@ -55,7 +56,7 @@ class View:
         self._ground = GroundView(Surface(scene), camera)
         self._sky = Sky(scene, camera)
         self._things = Things(scene, drive.round)
-        self._stage = Stage(Assets())
+        self._stage = Stage(Assets(), camera.height_m)
         self._layer = Layer(camera)
         self._optics = Optics(camera)
         self._shadows = Shadows(camera)
@@ -68,6 +69,9 @@ class View:
         """The frame, and with `keep` each thing's picture in the order of drawing."""
         now = instant(self.drive, at_s)
         weather = weather or self._scene.weather_at(now.along_m)
+        light = float(tunnel_light(self._scene, np.array([now.along_m]))[0])
+        if light < SUNNY:
+            weather = replace(weather, rain=0.0, wet=0.0)
         grey = weather.rain > 0 or weather.wet > GREY_WET
         haze = GREY_HAZE if grey else HAZE
         haze_m = RAIN_HAZE_M if weather.rain > 0 else HAZE_M
@@ -77,14 +81,13 @@ class View:
         standing = self._stage.standing(placed, now.pose)
         for shown in self._lit(self._stage.lying(placed, now.pose), now.along_m):
             self._paste(picture, shown, haze, haze_m, kept)
-        light = float(tunnel_light(self._scene, np.array([now.along_m]))[0])
         shadows = self._shadows.layer(standing, now.pose, weather.hour if light > SUNNY and not grey else None)
-        picture.paste(SHADOW, (0, 0), shadows)
+        picture.paste((*SHADOW, 255), (0, 0), shadows)
         lit = [*self._lit(standing, now.along_m), *tunnel_flats(self._scene, now)]
         for shown in sorted(lit, key=lambda each: -each.order_m):
             self._paste(picture, shown, haze, haze_m, kept)
         moved_m = now.speed_mps * weather.exposure_ms / 1000.0
-        picture = self._optics.expose(picture, weather, now.pose, at_s, moved_m=moved_m, light=light)
+        picture = self._optics.expose(picture.convert("RGB"), weather, now.pose, at_s, moved_m=moved_m, light=light)
         return np.asarray(picture), kept or []
 
     def _lit(self, shown: list[Shown], along_m: float) -> list[Shown]:
@@ -111,22 +114,29 @@ class View:
         rows[:] = rows * (1.0 - share) + np.array(haze, np.float32) * share
         if weather.wet > 0:
             _wetten(pixels[ground.top :], ground.distances_m, camera.height_m, weather.wet)
-        return Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+        return Image.frombuffer(WORDS, (camera.width, camera.height), words.tobytes(), "raw", WORDS, 0, 1)
 
     def _paste(self, picture: Image.Image, shown: Shown, haze: Colour, haze_m: float, kept: list[Drawn] | None) -> None:
         laid = self._layer.lay(shown.flat)
         if laid is None:
             return
-        alpha = laid.patch.getchannel("A")
-        picture.paste(laid.patch, laid.box[:2], alpha)
         # Less light and more haze are one veil over it.
         share = 1.0 - math.exp(-max(0.0, shown.order_m) / haze_m)
         veil = 1.0 - shown.tone * (1.0 - share)
+        patch = laid.patch
         if veil > LEAST_VEIL:
             colour = tuple(round(each * share / veil) for each in haze)
-            picture.paste(colour, laid.box, alpha.point(_scaled(round(veil * 256))))
+            patch = Image.blend(patch, Image.new(WORDS, patch.size, (*colour, 255)), veil)
+        under = picture.crop(laid.box) if kept is not None and shown.placed.thing.lies else None
+        picture.paste(patch, laid.box[:2], laid.alpha)
         if kept is not None:
-            kept.append(Drawn(shown, laid))
+            kept.append(Drawn(shown, laid, math.inf if under is None else _contrast(under, picture.crop(laid.box), laid.alpha)))
+
+
+def _contrast(before: Image.Image, after: Image.Image, alpha: Image.Image) -> float:
+    """The mean change of its opaque pixels; 0 where there are none."""
+    changed = np.asarray(ImageChops.difference(before, after))[..., :3][np.asarray(alpha) >= OPAQUE]
+    return float(changed.mean()) if len(changed) else 0.0
 
 
 def _wetten(rows: Bytes, ahead_m: npt.NDArray[np.float32], height_m: float, wet: float) -> None:
@@ -137,9 +147,3 @@ def _wetten(rows: Bytes, ahead_m: npt.NDArray[np.float32], height_m: float, wet:
     share = (held * mirror)[..., None]
     dark = (1.0 - 0.45 * wet * (0.4 + held))[..., None]
     rows[..., :3] = rows[..., :3] * dark * (1.0 - share) + np.array(WET_SKY, np.float32) * share
-
-
-@lru_cache(maxsize=300)
-def _scaled(share: int) -> list[int]:
-    """The table that takes so many 256ths of a byte."""
-    return [value * share >> 8 for value in range(256)]
