@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.street.geometry import Pinhole, Pose
-from device.street.grit import OFFSET, PER_PX, SIDE, SIXTEENTHS, grit, spread_of
+from device.street.grit import OFFSET, PER_PX, SIDE, SIXTEENTHS, SPREADS, grit, spread_of
 from device.street.surface import LEVELS_M, TILE_PX, Surface, Words
 
 SQUARE: Final = 8
@@ -23,6 +23,8 @@ FARTHEST_M = 300.0
 SHARP = (1.15, 2.2)
 """A scale is left for the next coarser one where a pixel covers so many of its own across."""
 MOST_PLACES = (4, 8, 8)
+DIMMER = 2
+"""By so many of the grit's spreads."""
 EVEN: Final = np.uint32(0xFEFEFEFE)
 
 Floats32 = npt.NDArray[np.float32]
@@ -119,8 +121,11 @@ class GroundView:
                 return level
         return len(LEVELS_M) - 1
 
-    def draw(self, pose: Pose, out: Words) -> None:
-        """Fill the rows from `top` down of a picture (height, width) of RGBA words; alpha is how much water stays there."""
+    def draw(self, pose: Pose, out: Words, *, dim: bool = False) -> None:
+        """Fill the rows from `top` down of a picture (height, width) of RGBA words; alpha is how much water stays there.
+
+        Where it is `dim`, as in a tunnel, stones differ less.
+        """
         turned = math.radians(pose.heading_deg + self._camera.yaw_deg)
         sine, cosine = math.sin(turned), math.cos(turned)
         self._fetch(pose, sine, cosine)
@@ -135,7 +140,9 @@ class GroundView:
             if band.spread is None:
                 out[band.top : band.bottom] = _mean(square[_index(columns, rows, SIDE_PX)])
             else:
-                stones = grit(band.spread)[_index(columns * np.float32(PER_PX), rows * np.float32(PER_PX), SIDE)]
+                stones = grit(min(len(SPREADS) - 1, band.spread + (DIMMER if dim else 0)))[
+                    _index(columns * np.float32(PER_PX), rows * np.float32(PER_PX), SIDE)
+                ]
                 shift = (stones >> np.uint32(24)).astype(np.float32) * np.float32(1.0 / SIXTEENTHS)
                 columns += shift % np.float32(1.0) - np.float32(0.5)
                 rows += shift * np.float32(1.0 / SIXTEENTHS) - np.float32(0.5)

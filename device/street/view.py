@@ -30,7 +30,7 @@ HAZE_M, RAIN_HAZE_M = 420.0, 130.0
 HAZE: Colour = (200, 212, 224)
 GREY_HAZE: Colour = (196, 202, 206)
 WET_SKY = (188, 194, 200)
-HAZED_FROM_M, GREY_WET, SUNNY = 12.0, 0.3, 0.8
+HAZED_FROM_M, GREY_WET, SUNNY, DIM = 12.0, 0.3, 0.8, 0.6
 SHADOW = (22, 24, 30)
 LEAST_VEIL = 0.02
 BESIDE_M = 8.0
@@ -75,7 +75,7 @@ class View:
         grey = weather.rain > 0 or weather.wet > GREY_WET
         haze = GREY_HAZE if grey else HAZE
         haze_m = RAIN_HAZE_M if weather.rain > 0 else HAZE_M
-        picture = self._backdrop(now.pose, haze, haze_m, weather)
+        picture = self._backdrop(now.pose, haze, haze_m, weather, dim=light < DIM)
         placed = list(self._things.seen_from(now))
         kept: list[Drawn] | None = [] if keep else None
         standing = self._stage.standing(placed, now.pose)
@@ -102,14 +102,14 @@ class View:
         light = np.where(np.abs(right) < BESIDE_M, tunnel_light(self._scene, np.nan_to_num(along, nan=-1e4)), 1.0)
         return [replace(each, tone=float(tone)) for each, tone in zip(shown, light, strict=True)]
 
-    def _backdrop(self, pose: Pose, haze: Colour, haze_m: float, weather: Weather) -> Image.Image:
+    def _backdrop(self, pose: Pose, haze: Colour, haze_m: float, weather: Weather, *, dim: bool) -> Image.Image:
         camera, ground = self.camera, self._ground
         words = np.empty((camera.height, camera.width), np.uint32)
         self._sky.draw(pose, words, ground.top, grey=haze == GREY_HAZE)
-        ground.draw(pose, words)
+        ground.draw(pose, words, dim=dim)
         pixels = words.view(np.uint8).reshape(camera.height, camera.width, 4)
         far = int(np.searchsorted(-ground.distances_m, -HAZED_FROM_M))
-        share = (1.0 - np.exp(-ground.distances_m[:far] / haze_m))[:, None, None]
+        share = (1.0 - np.exp((HAZED_FROM_M - ground.distances_m[:far]) / haze_m))[:, None, None]
         rows = pixels[ground.top : ground.top + far, :, :3]
         rows[:] = rows * (1.0 - share) + np.array(haze, np.float32) * share
         if weather.wet > 0:
