@@ -150,7 +150,9 @@ def test_fault_10_a_unit_that_wakes_in_2019_sends_when_the_first_fix_has_set_its
         car.drained()
         assert sync.alive(), "it was not started again"
         sync.stop()
-        assert len(set(town.stored())) == town.count() == FINDINGS * car.journal.kept
+        assert len(set(town.stored())) == town.count()
+        assert set(town.stored()) == set(car.journal.events)
+        assert town.count() > FINDINGS * (car.journal.kept - 4)  # what was still in view is told by the next start
 
 
 @pytest.fixture
