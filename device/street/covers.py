@@ -14,8 +14,8 @@ FINE = 2
 """It is drawn so much larger."""
 Size = tuple[float, float]
 
-IRONS: tuple[Colour, ...] = ((104, 100, 95), (84, 82, 80), (122, 112, 98), (96, 88, 78))
-"""Worn cast iron, some of it rusty."""
+IRONS: tuple[Colour, ...] = ((112, 110, 107), (92, 91, 90), (124, 118, 109), (76, 75, 74))
+"""Worn cast iron, some of it a little rusty."""
 CONCRETE: Colour = (158, 154, 146)
 GAP: Colour = (20, 19, 18)
 

@@ -50,8 +50,8 @@ def _crack(rng: Rng, size_m: Size, severity: int, *, along: bool) -> Sheet:
     margin, metre = 8.0, PX * FINE
     steps = max(12, int(length / 11))
     run = np.linspace(margin, length - margin, steps) + rng.normal(0, 2.0, steps)
-    off = across / 2 + _walk(rng, steps, max(2.0, across / 2 - margin)) + rng.normal(0, 2.6, steps)
-    px = metre * (0.006 + 0.0055 * severity)
+    off = across / 2 + _walk(rng, steps, max(2.0, across / 2 - margin)) + rng.normal(0, 1.6, steps)
+    px = metre * (0.003 + 0.0055 * severity)
     swell = 0.45 * np.sin(np.linspace(0, rng.uniform(4, 14), steps) + rng.uniform(0, 6))
     widths = np.clip(px * (1 + swell + rng.normal(0, 0.35, steps)), 2.0, None)
     sealed = severity == 1 and rng.random() < SEALED
@@ -73,7 +73,7 @@ def _crack(rng: Rng, size_m: Size, severity: int, *, along: bool) -> Sheet:
             x_to, y_to = x + reach / 5 * math.cos(angle), y + reach / 5 * math.sin(angle)
             line([(x, y), (x_to, y_to)], px * 0.55)
             x, y = x_to, y_to
-    for _ in range(int(rng.poisson(length / metre * severity))):  # edges that crumbled away
+    for _ in range(int(rng.poisson(length / metre * severity * 0.5))):  # edges that crumbled away
         spot = int(rng.integers(steps))
         x, y = (run[spot], off[spot]) if not along else (off[spot], run[spot])
         corners = [(x + rng.normal(0, 1.3) * px, y + rng.normal(0, 1.3) * px) for _ in range(5)]
@@ -176,17 +176,15 @@ def _patch(rng: Rng, size_m: Size, _severity: int, variant: str) -> Sheet:
         y, x = np.mgrid[:rows, :columns]
         inside = np.minimum(np.minimum(x, columns - x), np.minimum(y, rows - y)) / min(columns, rows)
         cut = np.clip((inside + noise(rng, rows, columns, 30.0) * np.float32(0.028) - 0.045) * 40, 0, 1).astype(np.float32)
-    fresh = variant == "fresh" or rng.random() < 0.55
-    tone = np.float32(rng.uniform(38, 54) if fresh else rng.uniform(58, 80))
-    pixels = (
-        tone
-        + rng.standard_normal((rows, columns), np.float32) * np.float32(7)
-        + noise(rng, rows, columns, 34.0) * np.float32(3.5)
-    )
+    fresh = variant == "fresh" or rng.random() < 0.4
+    tone = np.float32(rng.uniform(50, 68) if fresh else rng.uniform(70, 104))
+    grain = rng.standard_normal((rows, columns), np.float32) * np.float32(13) + noise(rng, rows, columns, 3.5) * np.float32(7)
+    pixels = tone + grain + noise(rng, rows, columns, 34.0) * np.float32(3.5)
     mask = Image.fromarray((cut * 255).astype(np.uint8))
-    inner = np.asarray(mask.filter(ImageFilter.BoxBlur(6)), np.float32) / 255
-    pixels -= np.clip(2.0 - 2.0 * inner, 0, 1) * np.float32(rng.uniform(14, 28))
-    colour = np.clip(pixels[..., None] * np.array((1.0, 1.0, 1.02), np.float32), 0, 255)
+    inner = np.asarray(mask.filter(ImageFilter.BoxBlur(3)), np.float32) / 255
+    pixels -= np.clip(2.0 - 2.0 * inner, 0, 1) * np.float32(rng.uniform(26, 44))
+    warm = rng.uniform(-0.03, 0.03)  # from reddish to bluish
+    colour = np.clip(pixels[..., None] * np.array((1.0 + warm, 1.0, 1.01 - warm), np.float32), 0, 255)
     return Sheet(np.dstack((colour, np.asarray(mask.filter(ImageFilter.BoxBlur(1))))).astype(np.uint8), PX)
 
 
