@@ -27,6 +27,13 @@ MOST_UNSURE_M = 3.0
 EDGE_SHARE = 0.01
 """A box that comes so near to the picture's edge, as a share of its width or height, is cut by it: detectors stop a bit short."""
 
+LONG_M, VIEW_M, LEAST_VIEW_M = 10.0, 15.0, 3.0
+"""What may be longer than the view, and looks longer than this, is followed only so far ahead, where its far end can be told from
+one frame to the next; and only once so much of it is in that view."""
+
+INNER_M = 0.5
+"""The width of what is so long that its far end has no place: its inner side is lost in the distance."""
+
 FOR_WIDTH_PX = 640.0
 """`Doubt.pixel` is of a picture so wide."""
 
@@ -153,14 +160,19 @@ def road_of(lens: Lens, column_px: float, row_px: float) -> Pair | None:
     return right * cos_yaw + ahead * sin_yaw, ahead * cos_yaw - right * sin_yaw
 
 
-def footprint_of(lens: Lens, box: Box, *, round_: bool) -> Footprint | None:
-    """The rectangle on the road that a box encloses; None where its bottom has no place.
+def footprint_of(lens: Lens, box: Box, *, round_: bool, long: bool = False) -> Footprint | None:
+    """The rectangle on the road that a box encloses; None where its bottom has no place, or is too far for what is `long`.
 
     The near and the far side are where the box's bottom and top see the road. To the sides, a rectangle touches the box with its
     far corner where it lies beyond the line ahead, else with its near one; what is round touches it in the middle.
     """
     left, top, right, bottom = box
     near, far = road_of(lens, (left + right) / 2.0, bottom), road_of(lens, (left + right) / 2.0, top)
+    view_m = FARTHEST_M
+    if long and near is not None and (far is None or far[1] > max(VIEW_M, near[1] + LONG_M)):
+        if near[1] > VIEW_M - LEAST_VIEW_M:
+            return None
+        far, view_m = None, VIEW_M
     there = bottom if far is None else top
     corners = [road_of(lens, *each) for each in ((left, bottom), (left, there), (right, bottom), (right, there))]
     if near is None or any(each is None for each in corners):
@@ -173,28 +185,38 @@ def footprint_of(lens: Lens, box: Box, *, round_: bool) -> Footprint | None:
     cut_left, cut_right = left <= edge_x, right >= lens.width - edge_x
     # Where the view ends to the side, it ends the nearer the less aside: the near end may be hidden as well.
     cut = (cut_left, cut_right, cut_left or cut_right or bottom >= lens.height - edge_y, far is None)
+    if far is None and not round_ and (near_right < 0.0 or near_left > 0.0):
+        sides = (near_left, near_left + INNER_M) if near_right < 0.0 else (near_right - INNER_M, near_right)
     if cut_left:
         sides = min(near_left, far_left), sides[1]
     if cut_right:
         sides = sides[0], max(near_right, far_right)
-    return Footprint(*sides, near[1], FARTHEST_M if far is None else max(far[1], near[1]), *cut)
+    return Footprint(*sides, near[1], view_m if far is None else max(far[1], near[1]), *cut)
 
 
 def locate(
-    lens: Lens, box: Box, *, round_: bool, speed_mps: float, turn_deg: float = 0.0, doubt: Doubt = DOUBT
+    lens: Lens,
+    box: Box,
+    *,
+    round_: bool,
+    speed_mps: float,
+    long: bool = False,
+    turn_deg: float = 0.0,
+    doubt: Doubt = DOUBT,
 ) -> Located | None:
     """The place on the road of what a box encloses, and what it is unsure of; None where it has none.
 
-    `turn_deg` is by how much the path turns between two frames here: the tangent is unsure of a part of it.
+    `long`: it may be longer than the view. `turn_deg` is what the path's tangent is unsure of in a bend.
     """
-    footprint = footprint_of(lens, box, round_=round_)
+    footprint = footprint_of(lens, box, round_=round_, long=long)
     if footprint is None:
         return None
     left, top, right, bottom = box
     right_m, ahead_m = (footprint.left_m + footprint.right_m) / 2.0, (footprint.near_m + footprint.far_m) / 2.0
     seen = lens.project(right_m, ahead_m)
     middle = None if seen is None else spot_of(lens, *seen)
-    near, far = spot_of(lens, (left + right) / 2.0, bottom), spot_of(lens, (left + right) / 2.0, top)
+    near = spot_of(lens, (left + right) / 2.0, bottom)
+    far = None if footprint.cut_far else spot_of(lens, (left + right) / 2.0, top)
     if middle is None or near is None:
         return None
     pixel = doubt.pixel * lens.width / FOR_WIDTH_PX

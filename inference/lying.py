@@ -7,15 +7,11 @@ longer than the view (a long crack) grows with each frame that shows more of it.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
 
 from inference.ellipse import Ellipse, circle
 from inference.locate import Footprint
 from inference.reckoning import Reckoned
 from inference.sighting import Ground, shared
-
-STRETCHES: Final = frozenset({"crack_longitudinal", "crack_alligator", "patch"})
-"""What may be longer than the view."""
 
 DRIFT = 0.015
 """What the reckoning is unsure of, per metre driven since the last sighting (on the simulated street it is off by 0.16 m over
@@ -34,7 +30,7 @@ SLACK_M = 0.3
 """Rectangles are widened by so much before their overlap is judged, or what is small and near would never overlap."""
 LEAST_OVERLAP, MOST_OVERLAP_COST = 0.3, 8.0
 GROWS_M = 1.0
-"""A far end that lies so much beyond the one known, and beyond its own error, makes a thing longer."""
+"""A far end that lies so much beyond the one known, and three times its own error more, makes a thing longer."""
 UNKNOWN_M2 = 25.0
 """The variance of what a cut box does not tell."""
 
@@ -84,6 +80,7 @@ class Lying:
             *_side_variances(ground),
             at.odometer_m,
             footprint.whole,
+            footprint.cut_far,
         )
 
     def cost(self, ground: Ground, at: Reckoned, *, stretches: bool) -> float | None:
@@ -169,6 +166,8 @@ class Lying:
         for side, cut in enumerate(open_sides):
             if cut:
                 known[side] = (max if side < 2 else min)(known[side], seen[side])
+        if self.grown:  # what of it lies behind the car is not seen again
+            known[1] = max(known[1], seen[1])
         if not self.whole or self.grown:  # what it reaches beyond is not known: the seen part is compared to where it may be
             seen[3] = min(seen[3], max(known[3], seen[1]))
         widened = ([each[0] - SLACK_M, each[1] - SLACK_M, each[2] + SLACK_M, each[3] + SLACK_M] for each in (seen, known))
@@ -178,8 +177,7 @@ class Lying:
     def _longer(self, ground: Ground, at: Reckoned) -> bool:
         footprint = ground.footprint
         beyond_m = footprint.far_m - self._rectangle(at)[3]
-        unsure_m = 3.0 * math.hypot(ground.length_sigma_m, math.sqrt(self.length_m2))
-        return (footprint.cut_near or self.grown) and beyond_m > max(GROWS_M, unsure_m)
+        return (footprint.cut_near or self.grown) and beyond_m > GROWS_M + 3.0 * ground.length_sigma_m
 
     def _grow(self, ground: Ground, at: Reckoned) -> "Lying":
         """Its near end stays where it is, its far end is the one just seen."""

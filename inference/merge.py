@@ -15,9 +15,9 @@ from inference.detect import Detection
 from inference.ellipse import Ellipse
 from inference.lens import Lens
 from inference.locate import DOUBT, Doubt
-from inference.lying import STRETCHES, Lying
+from inference.lying import Lying
 from inference.reckoning import Reckoned, reckon
-from inference.sighting import Sighting, rivals_of, sightings_of
+from inference.sighting import STRETCHES, Sighting, rivals_of, sightings_of
 from inference.standing import Standing
 
 SURE_SCORE = 0.8

@@ -15,6 +15,9 @@ from inference.reckoning import Reckoned
 ROUND: Final = frozenset({"pothole", "manhole", "manhole_open"})
 """What is round on the road; the rest is taken for a rectangle."""
 
+STRETCHES: Final = frozenset({"crack_longitudinal", "crack_alligator", "patch"})
+"""What may be longer than the view."""
+
 SIGNS: Final = ("sign_danger", "sign_prohibition", "sign_mandatory", "sign_yield", "sign_stop")
 RIVALS: Final = (CRACKS, ("manhole", "manhole_open", "drain"), SIGNS)
 """Labels that compete for one thing: a model that sees it twice may call it by another of them. Any other label stands alone."""
@@ -143,7 +146,15 @@ def shared(one: Box, other: Box) -> float:
 
 
 def _ground(sighting: Sighting, lens: Lens, at: Reckoned, *, speed_mps: float, turn_deg: float, doubt: Doubt) -> Ground | None:
-    found = locate(lens, sighting.box, round_=sighting.label in ROUND, speed_mps=speed_mps, turn_deg=turn_deg, doubt=doubt)
+    found = locate(
+        lens,
+        sighting.box,
+        round_=sighting.label in ROUND,
+        long=sighting.label in STRETCHES,
+        speed_mps=speed_mps,
+        turn_deg=turn_deg,
+        doubt=doubt,
+    )
     if found is None:
         return None
     return Ground(
