@@ -34,7 +34,7 @@ DRIVE_TOML = "drive.toml"
 NOT_YET = ("video.mp4",)
 """Of the contract, but not of this version."""
 
-GEOMETRY = ("height_m", "pitch_deg", "yaw_deg", "hfov_deg")
+GEOMETRY = ("height_m", "pitch_deg", "yaw_deg", "hfov_deg", "k1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Drive:
     """A recorded drive, ready to be fed through the line.
 
     `fixes` are in order of arrival, `exposures` in order of time. `unreadable` holds name and reason of the frames that were left
-    out up front. `geometry` is the camera's height_m, pitch_deg, yaw_deg and hfov_deg, None where the drive does not say.
+    out up front. `geometry` is the camera's height_m, pitch_deg, yaw_deg, hfov_deg and k1, None where the drive is silent.
     `rejected` counts the refused reports by reason. `digest` is the round's id: the first 12 hex digits of a SHA-256 over the
     fixes and the frames' names and times, wherever the folder lies.
     """

@@ -10,6 +10,8 @@ from sync.bench_findings import DRAWN, TOWNS
 from sync.bench_outbox import ROWS
 from sync.bench_spacing import SECONDS, SEEDS
 from sync.bench_street import HOURS, PICTURES
+from sync.calibrate_command import DOES as CALIBRATE_DOES
+from sync.calibrate_command import add_calibrate_options
 from sync.faults.programme import SEED
 from sync.map.options import add_map_options
 from sync.provision_arguments import DOES as PROVISION_DOES
@@ -35,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_export(commands)
     _add_erase(commands)
+    _add_calibrate(commands)
     add_subcommands(_add(commands, "provision", PROVISION_DOES), EXIT_CODES)
     _add_bench(commands)
     return parser
@@ -53,6 +56,12 @@ def _add_config(command: argparse._ActionsContainer, default: Path | None) -> No
     command.add_argument(
         "--config", type=Path, default=default, metavar="FILE", help=f"configuration (default: {default or 'none'})"
     )
+
+
+def _add_calibrate(commands: Any) -> None:
+    command = _add(commands, "calibrate", CALIBRATE_DOES)
+    add_calibrate_options(command)
+    _add_json(command)
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:

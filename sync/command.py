@@ -9,9 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from device.camera import CameraStalled
 from device.drive import DriveRefused
 from inference.manifest import ModelRefused
@@ -21,6 +18,9 @@ from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
 from sync import bench, bench_findings, bench_fleet, bench_map, bench_model, bench_outbox, bench_spacing, bench_street, demo
 from sync.arguments import build_parser
+from sync.bar import Bar
+from sync.calibrate import CalibrationRefused
+from sync.calibrate_command import run_calibrate
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
 from sync.doctor import check_unit
@@ -46,6 +46,7 @@ REFUSED = (
     bench_findings.BenchRefused,
     bench_outbox.BenchRefused,
     bench_spacing.BenchRefused,
+    CalibrationRefused,
     DatabaseRefused,
     DriveRefused,
     EraseRefused,
@@ -92,7 +93,7 @@ def _replay(args: argparse.Namespace) -> int:
     settings = read_settings(args.config) if args.config else None
     if args.plot is not None:
         check_plot(args.plot)
-    with _bar("replay") as progress:
+    with Bar("replay") as progress:
         report = replay(args.drive, args.out, settings, realtime=args.realtime, progress=progress)
     if args.plot is not None:
         plot_round(args.out / "ronde.db", report, args.plot)
@@ -147,6 +148,12 @@ def _provision(args: argparse.Namespace) -> int:
     return run_provision(args, _until_told)
 
 
+def _calibrate(args: argparse.Namespace) -> int:
+    result = run_calibrate(args, _until_told)
+    print(json.dumps(result.as_json()) if args.json else result.in_words())
+    return DONE
+
+
 def _export(args: argparse.Namespace) -> int:
     folder = args.folder or read_settings(args.config).unit.state
     if args.to == "images":
@@ -191,7 +198,7 @@ def _bench_line(args: argparse.Namespace) -> int:
 def _bench_spacing(args: argparse.Namespace) -> int:
     seconds = bench_spacing.SECONDS if args.seconds is None else args.seconds
     seeds = bench_spacing.SEEDS if args.seeds is None else args.seeds
-    with _bar("bench spacing") as progress:
+    with Bar("bench spacing") as progress:
         result = bench_spacing.bench_spacing(seconds, seeds, progress)
     print(json.dumps(result) if args.json else bench_spacing.in_words(result))
     return UNDONE if result["goals_missed"] else DONE
@@ -209,7 +216,7 @@ def _bench_faults(args: argparse.Namespace) -> int:
 def _bench_street(args: argparse.Namespace) -> int:
     hours = bench_street.HOURS if args.hours is None else args.hours
     pictures = bench_street.PICTURES if args.pictures is None else args.pictures
-    with _bar("bench street") as progress:
+    with Bar("bench street") as progress:
         result = bench_street.bench_street(hours, pictures, progress)
     print(json.dumps(result) if args.json else bench_street.in_words(result))
     return UNDONE if result["goals_missed"] else DONE
@@ -218,14 +225,14 @@ def _bench_street(args: argparse.Namespace) -> int:
 def _bench_findings(args: argparse.Namespace) -> int:
     towns = bench_findings.TOWNS if args.towns is None else args.towns
     drawn = bench_findings.DRAWN if args.drawn is None else args.drawn
-    with _bar("bench findings") as progress:
+    with Bar("bench findings") as progress:
         result = bench_findings.bench_findings(towns, drawn, progress)
     print(json.dumps(result) if args.json else bench_findings.in_words(result))
     return UNDONE if result["goals_missed"] else DONE
 
 
 def _bench_model(args: argparse.Namespace) -> int:
-    with _bar("bench model") as progress:
+    with Bar("bench model") as progress:
         result = bench_model.bench_model(progress)
     print(json.dumps(result) if args.json else bench_model.in_words(result))
     return UNDONE if result["goals_missed"] else DONE
@@ -250,26 +257,6 @@ def _until_told() -> threading.Event:
     return stop
 
 
-class _Bar:
-    """A progress bar on a terminal's stderr; silent elsewhere."""
-
-    def __init__(self, name: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
-        self._task = self._progress.add_task(name, total=None)
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._progress.start()
-        return lambda done, of: self._progress.update(self._task, completed=done, total=of)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-
-def _bar(name: str) -> _Bar:
-    return _Bar(name)
-
-
 BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "line": _bench_line,
     "spacing": _bench_spacing,
@@ -288,6 +275,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "capture": _capture,
     "sync": _sync,
     "receive": _receive,
+    "calibrate": _calibrate,
     "doctor": _doctor,
     "export": _export,
     "erase": run_erase,

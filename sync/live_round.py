@@ -155,7 +155,8 @@ class LiveRound:
     def _begin(self) -> None:
         """The round's row: photos may be kept before the first fix says when and where it began."""
         camera = self._settings.camera
-        geometry = {key: getattr(camera, key) for key in ("width", "height", "height_m", "pitch_deg", "yaw_deg", "hfov_deg")}
+        keys = ("width", "height", "height_m", "pitch_deg", "yaw_deg", "hfov_deg", "k1")
+        geometry = {key: getattr(camera, key) for key in keys}
         told = {"spacing_m": self._settings.trigger.spacing_m, "camera": geometry, "roads": self._outside.roads_sha256}
         self._store.begin(None, version("ronde"), self._outside.models, told)
 

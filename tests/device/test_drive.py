@@ -198,7 +198,7 @@ def test_the_geometry_of_the_drive(folder):
     (folder / "drive.toml").write_text('note = "a rainy day"\n[camera]\nheight_m = 1.2\nhfov_deg = 90\n')
     drive = read_drive(folder)
     assert drive.geometry_source == "drive"
-    assert drive.geometry == {"height_m": 1.2, "pitch_deg": 6.0, "yaw_deg": 0.0, "hfov_deg": 90.0}
+    assert drive.geometry == {"height_m": 1.2, "pitch_deg": 6.0, "yaw_deg": 0.0, "hfov_deg": 90.0, "k1": 0.0}
     (folder / "drive.toml").write_text('note = "no camera"\n')
     assert read_drive(folder).geometry_source == "assumed"
 
