@@ -15,6 +15,9 @@ SHORT_S = 20.0
 SHORT_TIMES = 3
 """Where so many connections in a row lasted no longer, the next ones rest as long: not every broker says why it hangs up."""
 
+ALONE_S = 2 * TAKEN_OVER_S
+"""Who shares our identity rests for about `TAKEN_OVER_S`: that it is over is only said by a connection that lasts longer."""
+
 
 class Knock(Enum):
     """What came of trying to connect."""
@@ -68,15 +71,16 @@ class Door:
     def proven(self) -> None:
         """The connection has served: after its end the first rest is a short one."""
         self._backoff.reset()
-        if self._clock() - self._connected_s >= SHORT_S:
+        if self._lasted_s() >= ALONE_S:
             self.alarm = None
 
     def lost(self, lost: Lost) -> None:
         """The connection is over."""
         self.close()
         where = f"the broker of {self._name}"
-        self._short = self._short + 1 if self._clock() - self._connected_s < SHORT_S else 0
-        if lost.taken_over or self._short >= SHORT_TIMES:
+        self._short = self._short + 1 if self._lasted_s() < SHORT_S else 0
+        fought_for = self.alarm == "identity_in_use" and self._lasted_s() < ALONE_S
+        if lost.taken_over or fought_for or self._short >= SHORT_TIMES:
             why = f"{where} ended the connection ({lost.reason}), as when another client has this one's certificate or name"
             self._rest(f"identity in use? {why}", TAKEN_OVER_S, "identity_in_use")
         else:
@@ -87,6 +91,9 @@ class Door:
         if self.broker is not None:
             self.broker.close()
             self.broker = None
+
+    def _lasted_s(self) -> float:
+        return self._clock() - self._connected_s
 
     def _rest(self, reason: str, least_s: float, alarm: Alarm) -> None:
         rest_s = max(least_s, self._backoff.next_s())

@@ -18,7 +18,7 @@ from provisioning.settings import Backend
 from sync.broker import Lost, Message
 from sync.database import open_database, transaction
 from sync.delivery import Deliveries, deliver_once, knock
-from sync.door import TAKEN_OVER_S
+from sync.door import SHORT_TIMES, TAKEN_OVER_S
 from sync.ledger import TRIES
 from sync.outbox import Outbox
 from sync.publisher import Publisher, Step
@@ -281,11 +281,16 @@ def test_two_units_with_one_identity_rest_say_so_and_lose_nothing(car, town, tmp
             publisher.close()
     for times in knocks:
         assert len(times) > 1
-        assert min(later - earlier for earlier, later in pairwise(times)) >= TAKEN_OVER_S
-    assert said == [{"identity_in_use"}] * 2
+        rests = [later - earlier for earlier, later in pairwise(times)]
+        # A line that breaks while we write says nothing of the other unit: it is tried again at once, but not for ever.
+        short = sum(rest < TAKEN_OVER_S for rest in rests)
+        assert short < SHORT_TIMES
+        assert min(rests[short:]) >= TAKEN_OVER_S
+    assert all("identity_in_use" in reasons for reasons in said)
     refused = [each.ronde_fields for each in caplog.records if each.getMessage() == "broker_refused"]
     assert any("another client has this one's certificate" in each["reason"] for each in refused)
-    assert all(each["rest_s"] >= TAKEN_OVER_S for each in refused)
+    known = [each["rest_s"] for each in refused if "another client has this one's certificate" in each["reason"]]
+    assert min(known) >= TAKEN_OVER_S
     assert (car.waiting(), twin.waiting()) == ([], [])
     assert sorted(town.findings()) == sorted(ids)
     for db in dbs:
