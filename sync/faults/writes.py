@@ -61,7 +61,10 @@ def _finish(town: Town, car: Car, tally: Tally) -> None:
 
 
 class _Killer:
-    """Runs one victim under strace; `calls` is how many calls a run of it makes when it is left alone."""
+    """Runs one victim under strace; `calls` is how many calls a run of it makes when it is left alone.
+
+    Of the receiver, how many until all has arrived: those of its orderly end come in no run that is killed.
+    """
 
     def __init__(self, town: Town, car: Car, victim: str) -> None:
         self._town, self._car, self._victim = town, car, victim
@@ -69,13 +72,17 @@ class _Killer:
         self._log = car.ground.folder / "strace.log"
         if victim == "sync":  # what the writer has left would make the first run longer than the others
             car.sync("--once").ended(WITHIN_S)
+        self.calls = 0
         self._run(None)
-        self.calls = len(self._log.read_text(encoding="utf-8", errors="replace").splitlines())
+        self.calls = self.calls or self._called()
 
     def kill(self, number: int) -> bool:
         """End it at its call `number`; whether it was ended there."""
         self._run(f"signal=SIGKILL:when={number}")
         return "SIGKILL" in self._log.read_text(encoding="utf-8", errors="replace")
+
+    def _called(self) -> int:
+        return len(self._log.read_text(encoding="utf-8", errors="replace").splitlines())
 
     def _run(self, inject: str | None) -> None:
         before = strace(self._log, inject)
@@ -106,6 +113,7 @@ class _Killer:
         sync = self._car.sync()
         until(lambda: not receiver.alive() or self._car.waiting() == 0, "the receiver is killed or has all", WITHIN_S)
         if receiver.alive() and not killed:
+            self.calls = self._called()
             receiver.stop()
         sync.kill()
 
