@@ -33,6 +33,9 @@ CHECK_S = 1.0
 SALVAGE_S = 2.0
 """How long the new database waits for what can be salvaged."""
 
+LONG_AGO = "1970-01-01T00:00:00.000Z"
+"""When a round ended of which only the name is kept."""
+
 KEPT = 3
 """So many old databases stay at most, once they are salvaged."""
 
@@ -210,8 +213,12 @@ def _set_aside(file: Path) -> Path:
 
 
 def _keep_round_ids(db: Database, state: Path) -> None:
-    """Rounds of this boot that have photos keep their names, or a new round would take one again with the ids of its events."""
+    """Rounds of this boot that have photos keep their names, or a new round would take one again with the ids of its events.
+
+    They count as ended long ago, so that nobody closes them; what is salvaged of them takes their place.
+    """
     rounds = [each.name for each in (state / "frames").glob(f"{boot_id()[:8]}-*") if each.is_dir()]
     db.conn.executemany(
-        "INSERT OR IGNORE INTO round (id, software, models, settings) VALUES (?, '', '{}', '{}')", [(name,) for name in rounds]
+        "INSERT OR IGNORE INTO round (id, ended_at, software, models, settings) VALUES (?, ?, '', '{}', '{}')",
+        [(name, LONG_AGO) for name in rounds],
     )

@@ -24,6 +24,7 @@ from device.boot import boot_id
 from provisioning.durable import sync_folder, write_durably
 from provisioning.settings import read_settings
 from sync import numbers
+from sync.custody import LONG_AGO
 from sync.database import open_tables, transaction
 from sync.failure import disk_failure
 from sync.hold import hold_folder
@@ -36,7 +37,6 @@ DATABASE: Final = "ronde.db"
 FRAMES: Final = "frames"
 KEPT: Final = (numbers.FILE, "ballast", "capture.lock", "sync.lock")
 """What else lies in the folder and says nothing about anybody; and the last good copy of a configuration (`*.good`)."""
-LONG_AGO: Final = "1970-01-01T00:00:00.000Z"
 FITRIM: Final = 0xC0185879
 """linux/fs.h: tells the disk which blocks are free, so that it forgets what was in them."""
 EVERYTHING: Final = struct.pack("QQQ", 0, 2**64 - 1, 0)

@@ -127,6 +127,9 @@ class Salvage:
             values = self._with_photo(values)
         columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join("?" * len(values))
         sql = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
+        if table == "round":  # only its name may be there (sync/custody.py)
+            told = ", ".join(f'"{name}" = excluded."{name}"' for name in names[1:])
+            sql = sql.replace(" OR IGNORE", "") + f" ON CONFLICT (id) DO UPDATE SET {told} WHERE round.software = ''"
         return (table,) if self._db.conn.execute(sql, values).rowcount == 1 else ()
 
     def _with_photo(self, frame: list[Any]) -> list[Any]:

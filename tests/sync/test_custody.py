@@ -22,7 +22,8 @@ from sync.faults.databases import damage_databases
 from sync.hold import inode_of, is_marked, mark_damaged
 from sync.outbox import Outbox
 from sync.pages import PAGE
-from sync.rounds import next_round_id
+from sync.round_store import Recipients
+from sync.rounds import close_rounds, next_round_id
 from sync.rows import insert
 from sync.salvage import Salvage, salvaged_of
 
@@ -160,6 +161,22 @@ def test_a_round_of_this_boot_keeps_its_name(file, fill):
     wipe(file, 1)
     with held(file) as db:
         assert next_round_id(db, boot_id()) == f"{boot_id()[:8]}-4"
+        close_rounds(db, file.parent, Recipients())
+        assert next_round_id(db, boot_id()) == f"{boot_id()[:8]}-4"
+
+
+def test_what_is_salvaged_of_a_round_takes_the_place_of_its_bare_name(file, fill):
+    fill(file, 1)
+    name = f"{boot_id()[:8]}-3"
+    (file.parent / "frames" / name).mkdir(parents=True)
+    with held(file) as db, transaction(db):
+        insert(
+            db, "round", id=name, started_at="2026-05-04T09:00:00.000Z", ended_at=None, software="1.2", models="{}", settings="{}"
+        )
+    wipe(file, root(file, "finding"))
+    with held(file, look_over=True) as db:
+        rows = db.conn.execute("SELECT started_at, ended_at, software FROM round WHERE id = ?", [name]).fetchall()
+    assert rows == [("2026-05-04T09:00:00.000Z", None, "1.2")]
 
 
 def test_a_large_one_is_salvaged_a_few_pages_at_a_time_and_goes_on_where_it_was(file, fill, monkeypatch):
