@@ -221,6 +221,7 @@ def unit(tmp_path):
     capture._begin()
     yield capture, source, camera, stop
     stop.set()
+    capture._reader.close()
     db.close()
 
 
@@ -287,7 +288,7 @@ def test_the_watchdog_is_fed_while_fixes_come_or_are_known_to_be_lost_and_not_wh
     wait_for(lambda: capture._reader.lost is not None)
     assert once_a_second() == 1
     source.lost = False
-    source.next_fix = lambda _: stop.wait()
+    source.next_fix = lambda _: stop.wait() and None
     wait_for(lambda: capture._reader.turned_s < now_s() - 0.5)
     capture._reader.turned_s = now_s() - HANGS_S - 1.0
     assert once_a_second() == 0
