@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.settings import DEFAULT_FILE
-from sync.bench_findings import DRAWN, TOWNS
-from sync.bench_outbox import ROWS
-from sync.bench_spacing import SECONDS, SEEDS
-from sync.bench_street import HOURS, PICTURES
+from sync.bench_arguments import DOES as BENCH_DOES
+from sync.bench_arguments import add_bench_options
 from sync.calibrate_command import DOES as CALIBRATE_DOES
 from sync.calibrate_command import add_calibrate_options
-from sync.faults.programme import SEED
 from sync.map.options import add_map_options
 from sync.provision_arguments import DOES as PROVISION_DOES
 from sync.provision_arguments import add_subcommands
@@ -61,6 +58,12 @@ def _add_config(command: argparse._ActionsContainer, default: Path | None) -> No
 def _add_calibrate(commands: Any) -> None:
     command = _add(commands, "calibrate", CALIBRATE_DOES)
     add_calibrate_options(command)
+    _add_json(command)
+
+
+def _add_bench(commands: Any) -> None:
+    command = _add(commands, "bench", BENCH_DOES)
+    add_bench_options(command)
     _add_json(command)
 
 
@@ -175,46 +178,4 @@ def _add_erase(commands: Any) -> None:
     )
     command.add_argument("--yes", action="store_true", help="do not ask")
     _add_config(command, DEFAULT_FILE)
-    _add_json(command)
-
-
-def _add_bench(commands: Any) -> None:
-    command = _add(
-        commands,
-        "bench",
-        "The numbers that ronde is judged by, each by name. Reads a drive, or draws or simulates one; writes nothing that stays.",
-    )
-    command.add_argument(
-        "name",
-        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "fleet", "map"],
-        help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
-        "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
-        "faults: the programme of faults, a table, 1 where a row fails; "
-        "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed; "
-        "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed; "
-        "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
-        "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed; "
-        "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost; "
-        "map: how soon 10,000 findings and a filter are on the screen, in a real browser, 3 where a goal is missed",
-    )
-    line = command.add_argument_group("line")
-    line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
-    _add_config(line, None)
-    spacing = command.add_argument_group("spacing")
-    spacing.add_argument("--seconds", type=float, metavar="S", help=f"length of each simulated drive (default: {SECONDS:g})")
-    spacing.add_argument("--seeds", type=int, metavar="N", help=f"how many drives of each case (default: {SEEDS})")
-    faults = command.add_argument_group("faults")
-    faults.add_argument("--only", nargs="+", metavar="ROW", help="these rows (default: all)")
-    faults.add_argument("--load", choices=["short", "full"], help="how many faults in each row (default: full)")
-    faults.add_argument("--seed", type=int, metavar="N", help=f"of what is left to chance (default: {SEED})")
-    outbox = command.add_argument_group("outbox")
-    outbox.add_argument(
-        "--behind", type=int, metavar="N", help=f"rows behind what is drained the second time (default: {ROWS:,})"
-    )
-    street = command.add_argument_group("street")
-    street.add_argument("--hours", type=float, metavar="H", help=f"of driving over which memory is watched (default: {HOURS:g})")
-    findings = command.add_argument_group("findings")
-    findings.add_argument("--towns", type=int, metavar="N", help=f"driven with perfect boxes (default: {TOWNS})")
-    findings.add_argument("--drawn", type=int, metavar="N", help=f"pictures drawn for the model (default: {DRAWN})")
-    street.add_argument("--pictures", type=int, metavar="N", help=f"drawn for the models (default: {PICTURES})")
     _add_json(command)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from provisioning.settings import Backend, Unit
 from sync.bench_outbox import BenchRefused
+from sync.exit import DONE, OUR_FAULT
 from sync.faults.child import Child, ronde
 from sync.faults.ground import Ground, TooLate, ground, until
 from sync.faults.mosquitto import Mosquitto
@@ -73,7 +74,7 @@ def command(args: argparse.Namespace) -> int:
     """Runs the bench for the command line; 1 where something was lost or came twice."""
     result = bench_fleet()
     print(json.dumps(result) if args.json else in_words(result))
-    return 1 if result["wrong"] else 0
+    return OUR_FAULT if result["wrong"] else DONE
 
 
 def bench_fleet(scale: Scale = FULL, cases: Sequence[str] = tuple(CASES)) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any, Final
 
 from provisioning.settings import Unit
+from sync.exit import DONE, UNDONE
 from sync.map.options import MapRefused
 from sync.map.sample import connected, fill, rounds_of, utc
 from sync.receiver.databases import open_store
@@ -133,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     """The command: prints the result; 3 where a goal is missed."""
     result = bench_map()
     print(json.dumps(result) if args.json else in_words(result))
-    return 3 if result["goals_missed"] else 0
+    return UNDONE if result["goals_missed"] else DONE
 
 
 def _fill(url: str, findings: int) -> int:

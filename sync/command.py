@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TextIO
 
 from device.camera import CameraStalled
 from device.drive import DriveRefused
@@ -16,18 +15,20 @@ from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
-from sync import bench, bench_findings, bench_fleet, bench_map, bench_model, bench_outbox, bench_spacing, bench_street, demo
+from sync import demo
 from sync.arguments import build_parser
 from sync.bar import Bar
+from sync.benches import REFUSED as BENCH_REFUSED
+from sync.benches import run_bench
 from sync.calibrate import CalibrationRefused
 from sync.calibrate_command import run_calibrate
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
 from sync.doctor import check_unit
 from sync.erase import EraseRefused, run_erase
+from sync.exit import DONE, OUR_FAULT, UNDONE, WRONG_USE
 from sync.export import ExportRefused, export_findings, export_tracks
 from sync.failure import DatabaseFailed, DatabaseRefused
-from sync.faults import programme
 from sync.map.options import MapRefused, map_options
 from sync.plot import PlotRefused, check_plot, plot_round
 from sync.provision import REFUSED as PROVISION_REFUSED
@@ -38,14 +39,8 @@ from sync.report import in_words
 from sync.rounds import AlreadyRunning, only_one
 from sync.sequence import export_images
 
-DONE, OUR_FAULT, WRONG_USE, UNDONE = 0, 1, 2, 3
-
 REFUSED = (
     AlreadyRunning,
-    bench_model.BenchRefused,
-    bench_findings.BenchRefused,
-    bench_outbox.BenchRefused,
-    bench_spacing.BenchRefused,
     CalibrationRefused,
     DatabaseRefused,
     DriveRefused,
@@ -54,10 +49,10 @@ REFUSED = (
     MapRefused,
     ModelRefused,
     PlotRefused,
-    programme.FaultsRefused,
     ReceiverRefused,
     ReplayRefused,
     SettingsError,
+    *BENCH_REFUSED,
     *PROVISION_REFUSED,
 )
 """What is wrong with what ronde was given: one sentence, exit code 2."""
@@ -170,85 +165,6 @@ def _export(args: argparse.Namespace) -> int:
     return DONE
 
 
-OPTIONS: Mapping[str, Sequence[str]] = {
-    "line": ("drive", "config"),
-    "spacing": ("seconds", "seeds"),
-    "faults": ("only", "load", "seed"),
-    "outbox": ("behind",),
-    "street": ("hours", "pictures"),
-    "findings": ("towns", "drawn"),
-}
-"""The options that belong to one bench alone; each is None where it was not given."""
-
-
-def _bench(args: argparse.Namespace) -> int:
-    for name, options in OPTIONS.items():
-        for option in options:
-            if name != args.name and getattr(args, option) is not None:
-                raise bench_spacing.BenchRefused(f"--{option} belongs to bench {name}, not to bench {args.name}")
-    return BENCHES[args.name](args)
-
-
-def _bench_line(args: argparse.Namespace) -> int:
-    result = bench.bench_line(args.drive, read_settings(args.config) if args.config else None)
-    print(json.dumps(result) if args.json else bench.in_words(result))
-    return DONE
-
-
-def _bench_spacing(args: argparse.Namespace) -> int:
-    seconds = bench_spacing.SECONDS if args.seconds is None else args.seconds
-    seeds = bench_spacing.SEEDS if args.seeds is None else args.seeds
-    with Bar("bench spacing") as progress:
-        result = bench_spacing.bench_spacing(seconds, seeds, progress)
-    print(json.dumps(result) if args.json else bench_spacing.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
-
-
-def _bench_faults(args: argparse.Namespace) -> int:
-    seed = programme.SEED if args.seed is None else args.seed
-    result = programme.bench_faults(
-        args.only or (), args.load or "full", seed, lambda line: print(line, file=_told(args), flush=True)
-    )
-    print(json.dumps(result) if args.json else programme.in_words(result))
-    return OUR_FAULT if result["failed"] else DONE
-
-
-def _bench_street(args: argparse.Namespace) -> int:
-    hours = bench_street.HOURS if args.hours is None else args.hours
-    pictures = bench_street.PICTURES if args.pictures is None else args.pictures
-    with Bar("bench street") as progress:
-        result = bench_street.bench_street(hours, pictures, progress)
-    print(json.dumps(result) if args.json else bench_street.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
-
-
-def _bench_findings(args: argparse.Namespace) -> int:
-    towns = bench_findings.TOWNS if args.towns is None else args.towns
-    drawn = bench_findings.DRAWN if args.drawn is None else args.drawn
-    with Bar("bench findings") as progress:
-        result = bench_findings.bench_findings(towns, drawn, progress)
-    print(json.dumps(result) if args.json else bench_findings.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
-
-
-def _bench_model(args: argparse.Namespace) -> int:
-    with Bar("bench model") as progress:
-        result = bench_model.bench_model(progress)
-    print(json.dumps(result) if args.json else bench_model.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
-
-
-def _bench_outbox(args: argparse.Namespace) -> int:
-    result = bench_outbox.bench_outbox(bench_outbox.ROWS if args.behind is None else args.behind)
-    print(json.dumps(result) if args.json else bench_outbox.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
-
-
-def _told(args: argparse.Namespace) -> TextIO:
-    """Where lines go that come before the result."""
-    return sys.stderr if args.json else sys.stdout
-
-
 def _until_told() -> threading.Event:
     """An event that SIGTERM and ctrl-C set."""
     stop = threading.Event()
@@ -256,18 +172,6 @@ def _until_told() -> threading.Event:
         signal.signal(number, lambda *_: stop.set())
     return stop
 
-
-BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
-    "line": _bench_line,
-    "spacing": _bench_spacing,
-    "faults": _bench_faults,
-    "outbox": _bench_outbox,
-    "street": _bench_street,
-    "findings": _bench_findings,
-    "fleet": bench_fleet.command,
-    "map": bench_map.run,
-    "model": _bench_model,
-}
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,
@@ -280,7 +184,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "export": _export,
     "erase": run_erase,
     "provision": _provision,
-    "bench": _bench,
+    "bench": run_bench,
 }
 
 

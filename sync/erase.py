@@ -26,6 +26,7 @@ from provisioning.settings import read_settings
 from sync import numbers
 from sync.custody import LONG_AGO
 from sync.database import open_tables, transaction
+from sync.exit import DONE, UNDONE
 from sync.failure import disk_failure
 from sync.hold import hold_folder
 from sync.numbers import Numbers
@@ -40,8 +41,6 @@ KEPT: Final = (numbers.FILE, "ballast", "capture.lock", "sync.lock")
 FITRIM: Final = 0xC0185879
 """linux/fs.h: tells the disk which blocks are free, so that it forgets what was in them."""
 EVERYTHING: Final = struct.pack("QQQ", 0, 2**64 - 1, 0)
-
-DONE, UNDONE = 0, 3
 
 
 class EraseRefused(Exception):

@@ -25,10 +25,8 @@ from provisioning.offer import Answer, Application, PaperRefused, read_paper, wr
 from provisioning.register import RegisterTorn, text_of
 from provisioning.standing import TO_DO, standing_of
 from provisioning.unit_files import ANSWER, HOST, UnitFiles, access_point_of, files_of, split, write_unit_files
+from sync.exit import DONE, UNDONE
 from sync.provision_card import write_card
-
-DONE: Final = 0
-UNDONE: Final = 3
 
 REFUSED: Final = (
     CardRefused,
