@@ -26,6 +26,7 @@ from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused
 from sync.mqtt import PahoBroker
 from sync.outbox import Outbox
 from sync.publisher import AGAIN_S, POLL_S, Publisher, Step
+from sync.reasons import OfSync
 from sync.rest import Rest
 from sync.tending import DATABASE, Tending
 
@@ -164,7 +165,7 @@ class Serving:
         self._rest = Rest(backend.name, log, time.monotonic)
         self._publisher: Publisher | None = None
 
-    def alarms(self) -> frozenset[str]:
+    def alarms(self) -> frozenset[OfSync]:
         """What is wrong now, as codes of health. Called by other threads."""
         publisher, failure = self._publisher, self._rest.failure
         return frozenset({failure.code}) if failure else publisher.alarms() if publisher else frozenset()

@@ -23,6 +23,7 @@ from sync.hearing import Hearing
 from sync.lanes import Lanes
 from sync.ledger import Ledger
 from sync.outbox import Outbox, Parcel
+from sync.reasons import OfSync
 from sync.rest import Rest
 from sync.silence import Silence
 
@@ -108,9 +109,9 @@ class Publisher:
         """How many commands came."""
         return self._hearing.commands_refused
 
-    def alarms(self) -> frozenset[str]:
+    def alarms(self) -> frozenset[OfSync]:
         """What is wrong now, as codes for health."""
-        found: set[str] = set() if self._door.alarm is None else {self._door.alarm}
+        found: set[OfSync] = set() if self._door.alarm is None else {self._door.alarm}
         if self._rest.failure is not None:
             found.add(self._rest.failure.code)
         return frozenset(found)

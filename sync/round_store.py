@@ -22,6 +22,7 @@ from inference.look import Looked
 from provisioning.settings import Backend, Unit
 from sync.database import transaction
 from sync.event import Event, event_id, finding_data, iso
+from sync.failure import disk_failure
 from sync.finder import Finder, Found
 from sync.outbox import Outbox
 from sync.photo import write_photo
@@ -139,11 +140,18 @@ class RoundStore:
         return self._finder.done(found)
 
     def remove(self, frame_id: str) -> None:
-        """Remove a frame that was kept ahead and serves no mark; what a power cut leaves of it is swept at the next start."""
+        """Remove a frame that was kept ahead and serves no mark; what a power cut leaves of it is swept at the next start.
+
+        Raises:
+            DatabaseFailed: the disk fails; the photo is swept at the next start.
+        """
         with transaction(self._db):
             (file,) = self._db.conn.execute("DELETE FROM frame WHERE id = ? RETURNING file", [frame_id]).fetchone()
         if file is not None:  # evicted where room was short
-            (self._state / file).unlink(missing_ok=True)
+            try:
+                (self._state / file).unlink(missing_ok=True)
+            except OSError as error:
+                raise disk_failure(f"{file} cannot be removed", error) from error
 
     def put_gap(self, gap: Gap) -> None:
         """Store road without a photo."""

@@ -22,6 +22,7 @@ from sync.aside import spent_files
 from sync.ballast import BALLAST_BYTES, Ballast
 from sync.calendar import DAY_S
 from sync.failure import DatabaseFailed, named
+from sync.reasons import OfSync
 from sync.retention import BATCH, Retention
 
 RETENTION_S = 600.0
@@ -71,9 +72,9 @@ class Storage:
         self._retention = Retention(db, self._album, keeping, told=told)
         self._retention_s = clock()
         self._thinning: deque[Photo] = deque()
-        self._alarms: frozenset[str] = frozenset()
+        self._alarms: frozenset[OfSync] = frozenset()
 
-    def alarms(self) -> frozenset[str]:
+    def alarms(self) -> frozenset[OfSync]:
         """What was wrong at the last step, as codes for health."""
         return self._alarms
 
@@ -88,7 +89,7 @@ class Storage:
         if disk.f_flag & os.ST_RDONLY:
             self._alarms = frozenset({"disk_read_only"})
             return Outcome.READ_ONLY
-        alarms = {"wal_large"} if self._wal_bytes() > WAL_ALARM_BYTES else set()
+        alarms: set[OfSync] = {"wal_large"} if self._wal_bytes() > WAL_ALARM_BYTES else set()
         if free < 2 * BALLAST_BYTES:
             self._ballast.drop()
         if free < self._keeping.reserve_bytes(disk.f_blocks * disk.f_frsize):

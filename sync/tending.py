@@ -20,6 +20,7 @@ from sync.database import Held, open_database, transaction
 from sync.event import iso
 from sync.failure import DatabaseDamaged, DatabaseFailed, disk_failure, named
 from sync.health import put_health
+from sync.reasons import OfSync
 from sync.rest import Rest
 from sync.salvage import Salvage
 from sync.storage import Outcome, Storage
@@ -42,7 +43,7 @@ log = events("sync")
 class Tending:
     """`alarms` gives what the publishers find wrong, as codes of health. `turn` is called every half second or so."""
 
-    def __init__(self, settings: Settings, alarms: Callable[[], Collection[str]], health_s: float) -> None:
+    def __init__(self, settings: Settings, alarms: Callable[[], Collection[OfSync]], health_s: float) -> None:
         self._settings = settings
         self._state = settings.unit.state
         self._file = self._state / DATABASE
@@ -51,7 +52,7 @@ class Tending:
         self._rest = Rest("health and storage", log, time.monotonic)
         self._health_due_s = self._storage_due_s = time.monotonic()
         self._storage: Storage | None = None
-        self._told: tuple[str, ...] | None = None
+        self._told: tuple[OfSync, ...] | None = None
 
     def run(self, wait: Callable[[], bool]) -> None:
         """Turns until `wait`, which is called between, says that it is over. Whatever the disk does, it goes on by itself."""
@@ -100,7 +101,7 @@ class Tending:
             put_health(db, self._settings.unit, self._settings.backends)
             self._note(db)
 
-    def alarms(self, db: Database) -> tuple[str, ...]:
+    def alarms(self, db: Database) -> tuple[OfSync, ...]:
         """Everything that is wrong now, as codes of health."""
         found = set(self._alarms_of_publishers())
         if self._storage is not None:
