@@ -61,6 +61,8 @@ setup(
         "dev": [
             *BACKEND,
             *PLOT,
+            # MIT; it carries axe-core, which is MPL-2.0 and used by tests alone.
+            "axe-playwright-python>=0.1.8",
             "psycopg[binary]>=3.1",
             "hypothesis>=6.100",
             "import-linter>=2",

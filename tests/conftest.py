@@ -1,6 +1,7 @@
-"""What tests of several packages share: the recorded data, free ports, a real gpsd, and sentences of a simulated receiver."""
+"""What tests of several packages share: recorded data, free ports, a real gpsd, a simulated receiver, and a real Chromium."""
 
 import contextlib
+import importlib.resources
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import tty
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
@@ -25,6 +27,9 @@ from sync.event import SCHEMAS, schema
 
 PROJECT = Path(__file__).parents[1]
 DEADLINE_S = 10.0
+BROWSER_DEADLINE_S = 30.0
+AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+"""The rules of axe-core that a page keeps: WCAG 2.2 at level AA, contrast among them, and what else is good practice."""
 
 
 @pytest.fixture(scope="session")
@@ -236,3 +241,74 @@ class Validator:
 @pytest.fixture(scope="session")
 def validate() -> Validator:
     return Validator()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A real browser without a window."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no chromium here: apt-get install chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(chromium):
+    """Opens a page, and says at the end what its browser complained about and which other hosts were asked."""
+    complaints, opened = [], []
+
+    @contextlib.contextmanager
+    def looking(address, *, language="en-GB", width=1280, height=800, deaf=False, wait=True, allowed="", **options):
+        home = urlsplit(address).netloc
+        with contextlib.closing(
+            chromium.new_context(
+                locale=language, timezone_id="Europe/Paris", viewport={"width": width, "height": height}, **options
+            )
+        ) as context:
+            page = context.new_page()
+            page.set_default_timeout(BROWSER_DEADLINE_S * 1000)
+            page.on("request", lambda request: _note(request.url, (home, allowed), opened))
+            if not deaf:
+                page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            if wait:
+                page.goto(address)
+            else:
+                page.goto("about:blank")
+            yield page
+
+    yield looking
+    assert complaints == []
+    assert opened == [], "the page asked another host"
+
+
+def _note(url, hosts, opened):
+    if not url.startswith(("data:", "blob:", "about:")) and urlsplit(url).netloc not in hosts:
+        opened.append(url)
+
+
+@pytest.fixture(scope="session")
+def barriers():
+    """What axe-core finds in somebody's way: `barriers(page)` gives a sentence for each place, none where all is well."""
+    # axe-core is MPL-2.0 and stays in that package (MIT): nothing of ronde's contains it.
+    package = pytest.importorskip("axe_playwright_python")
+    axe = (importlib.resources.files(package) / "axe.min.js").read_text(encoding="utf-8")
+
+    def found(page, within="body"):
+        # As a debugger does it: a script tag would be refused by the page's own policy.
+        page.evaluate(axe)
+        options = {"runOnly": {"type": "tag", "values": AA}, "resultTypes": ["violations"]}
+        report = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
+        assert report["passes"], "axe-core looked at nothing"
+        return [_barrier(rule, node) for rule in report["violations"] for node in rule["nodes"]]
+
+    return found
+
+
+def _barrier(rule, node):
+    why = "; ".join(each["message"] for kind in ("any", "all", "none") for each in node[kind])
+    return f"{rule['id']}: {node['target'][0]}: {why}"

@@ -3,9 +3,8 @@
 import http.client
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -130,51 +129,3 @@ def later():
     """One more finding of another round: what a car sends while somebody looks."""
     events = rounds_of(OTHER, 1, seed=9, began_at=BEGAN_AT + timedelta(hours=1))
     return next(event for event in events if event.stream == "finding")
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """A real browser without a window."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no chromium here: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def look(chromium):
-    """Opens a page, and says at the end what its browser complained about and which other hosts were asked."""
-    complaints, opened = [], []
-
-    @contextmanager
-    def looking(address, *, language="en-GB", width=1280, height=800, deaf=False, wait=True, allowed="", **options):
-        home = urlsplit(address).netloc
-        with closing(
-            chromium.new_context(
-                locale=language, timezone_id="Europe/Paris", viewport={"width": width, "height": height}, **options
-            )
-        ) as context:
-            page = context.new_page()
-            page.set_default_timeout(DEADLINE_S * 1000)
-            page.on("request", lambda request: _note(request.url, (home, allowed), opened))
-            if not deaf:
-                page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            if wait:
-                page.goto(address)
-            else:
-                page.goto("about:blank")
-            yield page
-
-    yield looking
-    assert complaints == []
-    assert opened == [], "the page asked another host"
-
-
-def _note(url, hosts, opened):
-    if not url.startswith(("data:", "blob:", "about:")) and urlsplit(url).netloc not in hosts:
-        opened.append(url)
