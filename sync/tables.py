@@ -171,6 +171,24 @@ def m006_requests(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m007_grades(db: Database) -> None:
+    """What is wrong with a frame's picture, and the grades of the road."""
+    _run(
+        db,
+        # Reason codes with a space between; NULL of frames that nothing has judged.
+        "ALTER TABLE frame ADD COLUMN reasons TEXT",
+        # `stretch_m`: the length that stretches have at most; `reasons` is JSON. `piece` is the number of the event that told it.
+        """
+        CREATE TABLE grade (
+            round_id TEXT NOT NULL REFERENCES round (id) ON DELETE CASCADE, stretch_m REAL NOT NULL, from_m REAL NOT NULL,
+            to_m REAL NOT NULL, grade REAL CHECK (grade BETWEEN 1 AND 5), low REAL, high REAL, coverage REAL NOT NULL,
+            cells INTEGER NOT NULL, reasons TEXT NOT NULL, piece INTEGER NOT NULL, street TEXT,
+            PRIMARY KEY (round_id, stretch_m, from_m)
+        ) WITHOUT ROWID""",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for statement in statements:
         db.conn.execute(statement)
