@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from provisioning.backend import CONFIRMS, DEFAULT_STREAMS, NAME, STREAMS, Backend, Confirm, Stream, backends_of, check_broker_url
 from provisioning.good import is_beginning, read_good
+from provisioning.grading import Grading, grading_of
 from provisioning.table import SettingsError, SettingsTorn, Table
 
 if sys.version_info >= (3, 11):
@@ -32,6 +33,7 @@ __all__ = [
     "CameraKind",
     "Confirm",
     "Gps",
+    "Grading",
     "Keeping",
     "Models",
     "Settings",
@@ -134,6 +136,7 @@ class Settings:
     trigger: Trigger = field(default_factory=Trigger)
     models: Models = field(default_factory=Models)
     keeping: Keeping = field(default_factory=Keeping)
+    grade: Grading = field(default_factory=Grading)
     backends: tuple[Backend, ...] = ()
     source: Path | None = None
     fallback: str | None = None
@@ -187,6 +190,7 @@ def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
         trigger=_trigger(whole.table("trigger")),
         models=_models(whole.table("models")),
         keeping=_keeping(whole.table("storage")),
+        grade=grading_of(whole.table("grade")),
         backends=backends_of(whole),
         source=file,
     )

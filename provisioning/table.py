@@ -92,6 +92,23 @@ class Table:
             raise self.refused(key, f"is {value!r}; allowed: a number from {low:g} to {high:g}")
         return float(value)
 
+    def number_or_none(self, key: str, low: float, high: float) -> float | None:
+        """The same; None where the file does not have it."""
+        self._taken.add(key)
+        return self.number(key, low, low, high) if self.has(key) else None
+
+    def numbers_or_none(self, key: str, count: int, low: float, high: float) -> tuple[float, ...] | None:
+        """A list of so many numbers from `low` to `high`; None where the file does not have it."""
+        values = self._take(key, None)
+        if values is None:
+            return None
+        fit = isinstance(values, list) and len(values) == count
+        if not fit or not all(
+            isinstance(each, int | float) and not isinstance(each, bool) and low <= each <= high for each in values
+        ):
+            raise self.refused(key, f"is {values!r}; allowed: a list of {count} numbers from {low:g} to {high:g}")
+        return tuple(float(each) for each in values)
+
     def choice(self, key: str, allowed: Sequence[T], default: T) -> T:
         """One of the `allowed` words."""
         value = self._take(key, default)

@@ -100,6 +100,7 @@ TABLES = {
     "## [trigger]": configured.Trigger,
     "## [models]": configured.Models,
     "## [storage]": configured.Keeping,
+    "## [grade]": configured.Grading,
     "## [[backend]]": configured.Backend,
 }
 
