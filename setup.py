@@ -42,6 +42,7 @@ setup(
         "gpxpy>=1.6",
         "paho-mqtt>=2.1,<3",
         "pynmea2>=1.19",
+        "rfc8785>=0.1.4",
         "sqlite-utils>=4.2",
         "rich>=13",
         "cryptography>=42",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from inference.labels import LABELS
 from provisioning.table import SettingsError, Table
 
-Task = Literal["roads", "privacy"]
+Task = Literal["roads", "privacy", "safety"]
 Dtype = Literal["int8", "uint8", "float32"]
 Encoding = Literal["log_distance", "distance_bins"]
 Values = npt.NDArray[Any]
@@ -182,6 +182,9 @@ def _check_labels(table: Table, manifest: Manifest) -> None:
     hiding = {label.name for label in LABELS if label.kind == "hiding"}
     if manifest.task == "roads" and hiding & set(labels):
         raise table.refused("heads", f"have {', '.join(sorted(hiding & set(labels)))}, found only to be hidden, never reported")
+    others = {label.name for label in LABELS if label.kind != "safety"}
+    if manifest.task == "safety" and others & set(labels):
+        raise table.refused("heads", f"have {', '.join(sorted(others & set(labels)))}; a safety model finds fire and smoke alone")
 
 
 def _input(table: Table) -> Input:

@@ -103,10 +103,11 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """File names in the installed inference/models, or paths."""
+    """File names in the installed inference/models, or paths. `safety` is loaded only while a signed permission allows it."""
 
     roads: str = "roads-1.tflite"
     privacy: str = "privacy-1.tflite"
+    safety: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +246,9 @@ def _trigger(table: Table) -> Trigger:
 
 
 def _models(table: Table) -> Models:
-    if table.has("safety"):
-        raise table.refused("safety", "is not supported by this version: no safety model is shipped")
     default = Models()
-    models = Models(table.text("roads", default.roads), table.text("privacy", default.privacy))
+    safety = table.text("safety") if table.has("safety") else None
+    models = Models(table.text("roads", default.roads), table.text("privacy", default.privacy), safety)
     table.done()
     return models
 

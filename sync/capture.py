@@ -28,6 +28,7 @@ from sync.request import paused_since_s, take_pauses
 from sync.rest import Rest
 from sync.round_store import Recipients
 from sync.rounds import close_rounds, only_one, sweep
+from sync.safety import watch_of
 
 STEADY_S = 30.0
 """A database that has worked for so long has recovered: the next failure rests shortly again."""
@@ -113,6 +114,7 @@ def _outside(settings: Settings) -> Outside:
         look=Look(roads, privacy),
         models={model.manifest.name: model.manifest.sha256 for model in (roads, privacy) if model is not None},
         roads_sha256=roads.manifest.sha256 if roads else "",
+        safety=watch_of(settings),
     )
 
 

@@ -7,7 +7,7 @@ stop, or when its database fails.
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
@@ -30,6 +30,7 @@ from sync.line import Line, Step
 from sync.request import paused_since_s
 from sync.round_store import Recipients, RoundStore
 from sync.rounds import next_round_id
+from sync.safety import SafetyWatch
 
 CHECK_EVERY_S = 1.0
 HANGS_S = 30.0
@@ -58,6 +59,7 @@ class Outside:
     look: Look
     models: Mapping[str, str]
     roads_sha256: str
+    safety: SafetyWatch | None = None
 
 
 class LiveRound:
@@ -102,16 +104,17 @@ class LiveRound:
             CameraStalled: the camera did not come back after `CAMERA_TRIES` starts. The round is closed.
             DatabaseFailed, DatabaseDamaged: what is open is closed by `sync.rounds.close_rounds`, as after a power cut.
         """
-        with closing(self._camera), closing(self._reader):
-            try:
-                self._begin()
-                self._reader.start()
-                self._start_camera()
-                self._go_on()
-            except CameraStalled:
-                self._end()
-                raise
-        self._end()
+        with closing(self._outside.safety) if self._outside.safety else nullcontext():
+            with closing(self._camera), closing(self._reader):
+                try:
+                    self._begin()
+                    self._reader.start()
+                    self._start_camera()
+                    self._go_on()
+                except CameraStalled:
+                    self._end()
+                    raise
+            self._end()
 
     def _go_on(self) -> None:
         while not self._stop.is_set():
@@ -131,14 +134,21 @@ class LiveRound:
             return Outcome.PAUSED
         while not self._reader.fixes.empty():
             self._take_fix(self._reader.fixes.get())
+            self._turn_safety()
         stepped = self._line.step()
         if now_s() - self._checked_s >= CHECK_EVERY_S:
             self._checked_s = now_s()
+            self._turn_safety()
             self._check_camera()
             self._tell()
             if now_s() - self._reader.turned_s < HANGS_S:
                 self._alive()
         return Outcome.WAITED if stepped is Step.IDLE else Outcome.LOOKED
+
+    def _turn_safety(self) -> None:
+        """Loads or unloads the safety model, as the permission says of now and here."""
+        if self._outside.safety is not None:
+            self._outside.safety.turn(self._fix)
 
     def _take_exposure(self, exposure: Exposure) -> None:
         """Called by the camera's thread."""

@@ -90,7 +90,7 @@ CHANGES: Final[tuple[tuple[str, Callable[[Document], None]], ...]] = (
     ("strides another", lambda d: d.update(strides=[8, 16])),
     ("stride 0", lambda d: d.update(strides=[0, 16, 32])),
     ("the other task", lambda d: d.update(task="roads" if d["task"] == "privacy" else "privacy")),
-    ("task unknown", lambda d: d.update(task="safety")),
+    ("task unknown", lambda d: d.update(task="weather")),
     ("no thresholds", lambda d: d.pop("thresholds")),
     ("a threshold of 0", lambda d: d["thresholds"].update({next(iter(d["thresholds"])): 0.0})),
     ("a threshold of 7", lambda d: d["thresholds"].update({next(iter(d["thresholds"])): 7.0})),
