@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sync.event import DECIMALS, position
-from sync.receiver.seen import FindingSeen, RoundDriven, StretchGraded, TrackDriven, UnitHeard
+from sync.receiver.seen import FindingSeen, Judged, RoundDriven, StretchGraded, ThingKnown, TrackDriven, UnitHeard, Visit
 
 Json = dict[str, Any]
 
@@ -49,6 +49,66 @@ def finding_feature(finding: FindingSeen) -> Json:
             "photo": photo_path(finding.source, finding.finding_id) if finding.photo else None,
         },
     }
+
+
+def thing_feature(thing: ThingKnown) -> Json:
+    """A Point: one real thing, as all rounds together know it. `photo` is null where no picture has come."""
+    shown = thing.source is not None and thing.finding_id is not None
+    return {
+        "type": "Feature",
+        "id": thing.id,
+        "geometry": {"type": "Point", "coordinates": position(thing.latitude_deg, thing.longitude_deg)},
+        "properties": {
+            "number": thing.number,
+            "label": thing.label,
+            "state": thing.state,
+            "state_at": thing.state_at,
+            "in_round": thing.in_round,
+            "score": thing.score,
+            "uncertainty_m": None if thing.uncertainty_m is None else round(thing.uncertainty_m, 2),
+            "area_m2": thing.area_m2,
+            "severity": thing.severity,
+            "rounds": thing.rounds,
+            "missed": thing.missed,
+            "first_seen_at": thing.first_seen_at,
+            "last_seen_at": thing.last_seen_at,
+            "visited_at": thing.visited_at,
+            "judgement": thing.judgement,
+            "judged_at": thing.judged_at,
+            "judged_by": thing.judged_by,
+            "note": thing.note,
+            "unit": unit_of(thing.source) if thing.source is not None else None,
+            "finding_id": thing.finding_id,
+            "photo": photo_path(thing.source or "", thing.finding_id or "") if shown and thing.photo else None,
+        },
+    }
+
+
+def visit_json(visit: Visit) -> Json:
+    """What a round made of a thing; what it did not find has no place."""
+    placed = visit.latitude_deg is not None and visit.longitude_deg is not None
+    return {
+        "at": visit.at,
+        "state": visit.state,
+        "reason": visit.reason,
+        "unit": unit_of(visit.source),
+        "round_id": visit.round_id,
+        "finding_id": visit.finding_id,
+        "label": visit.label,
+        "score": visit.score,
+        "coordinates": position(visit.latitude_deg or 0.0, visit.longitude_deg or 0.0) if placed else None,
+        "uncertainty_m": visit.uncertainty_m,
+        "area_m2": visit.area_m2,
+        "severity": visit.severity,
+        "heading_deg": visit.heading_deg,
+        "patch": visit.patch,
+        "photo": photo_path(visit.source, visit.finding_id) if visit.photo and visit.finding_id is not None else None,
+    }
+
+
+def judged_json(judged: Judged) -> Json:
+    """What a person said."""
+    return {"judgement": judged.judgement, "by": judged.by, "note": judged.note, "at": judged.at}
 
 
 def track_feature(track: TrackDriven) -> Json:

@@ -1,12 +1,14 @@
 """Who may see the map. It shows where cars were, so it trusts neither a name nor a network.
 
 Of every request these are asked, in this order: to which host name it was made (a foreign page may have its own name lead here),
-its token where one is asked for, and whether it only reads. Every answer says that no other host has a part in the page.
+its token where one is asked for, whether it only reads or is a person's judgement, and then whether a page of another place sends
+it. Every answer says that no other host has a part in the page.
 """
 
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -25,6 +27,8 @@ LEAST_TOKEN: Final = 16
 
 ALWAYS: Final = frozenset({"localhost"})
 READS: Final = ("GET", "HEAD")
+WRITES: Final = re.compile(r"/api/things/[^/]+/judgement")
+"""Where a POST is let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,17 @@ class Guard:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         shown = [value for name, value in query if name == "token"] + ([bearer.strip()] if scheme.lower() == "bearer" else [])
         return any(map(self.opens, shown)) or hmac.compare_digest(_kept(headers).encode(), self.cookie().encode())
+
+
+def _is_own(headers: Headers) -> bool:
+    """No page of another origin sends this. A browser says who sends; a program says nothing, and has no cookie to be misused."""
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    try:
+        return origin is None or urlsplit(origin).netloc == headers.get("host", "")
+    except ValueError:
+        return False
 
 
 def _kept(headers: Headers) -> str:
@@ -112,8 +127,10 @@ class Guarded:
         if not self._guard.admits(request.headers, query):
             # Elsewhere the browser would ask for a user and a password, which there are none of.
             return _told(401, "The map asks for its token: open it once with ?token=TOKEN behind its address.")
-        if request.method not in READS:
-            return _told(405, "The map only shows.")
+        if request.method not in READS and not (request.method == "POST" and WRITES.fullmatch(request.url.path)):
+            return _told(405, "The map only shows, but for what people judge.")
+        if request.method not in READS and not _is_own(request.headers):
+            return _told(403, "A page of another place may not judge here.")
         if self._guard.token is not None and request.url.path == "/" and any(name == "token" for name, _ in query):
             return self._remember(query)
         return None
@@ -123,7 +140,7 @@ class Guarded:
         rest = urlencode([(name, value) for name, value in query if name != "token"])
         answer = RedirectResponse(f"./{'?' if rest else ''}{rest}", status_code=303)
         answer.headers["cache-control"] = "no-store"
-        # "lax": a link in a letter has to work. Nothing can be changed here, so nothing can be forged.
+        # "lax": a link in a letter has to work. It comes with no POST of another site, and those are refused besides (`_is_own`).
         answer.set_cookie(COOKIE, self._guard.cookie(), max_age=COOKIE_S, path="/", httponly=True, samesite="lax")
         return answer
 

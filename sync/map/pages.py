@@ -1,12 +1,9 @@
 """What the map answers: its page, GeoJSON of what the receiver has stored, pictures, and what is new."""
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -21,13 +18,15 @@ from inference.labels import LABELS
 from provisioning.log import events
 from sync.event import now
 from sync.failure import DatabaseFailed, DatabaseRefused
-from sync.map.features import Json, collection, finding_feature, grade_feature, round_json, track_feature, unit_json
+from sync.map.answers import as_json, asked_after, asked_of, page_of
+from sync.map.features import finding_feature, grade_feature, round_json, track_feature, unit_json
 from sync.map.news import News
-from sync.map.question import BadQuestion, Question, question
+from sync.map.question import BadQuestion
+from sync.map.thing_pages import ThingPages
 from sync.receiver.atlas import Atlas
+from sync.receiver.judging import Judge
 
 STATIC: Final = Path(__file__).parent / "static"
-GEOJSON: Final = "application/geo+json"
 ROUNDS: Final = 200
 """The latest ones, as a page lets choose from."""
 
@@ -40,11 +39,15 @@ log = events("map")
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The routes over one database. `tiles` is the template of a town's own tile server, `credit` whose tiles these are."""
+    """The routes over one database. `tiles` is the template of a town's own tile server, `credit` whose tiles these are.
+
+    `judge` writes what people say of things; without one the map only shows.
+    """
 
     atlas: Atlas
     tiles: str | None = None
     credit: str = ""
+    judge: Judge | None = None
     news: News = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +63,7 @@ class Pages:
             Route("/api/grades", self._grades),
             Route("/api/rounds", self._rounds),
             Route("/api/units", self._units),
+            *ThingPages(self.atlas, self.judge).routes(),
             Route("/api/stream", self._stream),
             Route("/photos/{finding}.jpg", self._photo),
             Mount("/", StaticFiles(directory=STATIC)),
@@ -81,15 +85,15 @@ class Pages:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
     async def _about(self, request: Request) -> Response:
-        _asked(request, ())
+        asked_of(request, ())
         labels = {
             each.name: {"en": each.english, "fr": each.french, "kind": each.kind} for each in LABELS if each.kind != "hiding"
         }
         tiles = None if self.tiles is None else {"url": self.tiles, "credit": self.credit}
-        return _json({"version": version("ronde"), "labels": labels, "tiles": tiles})
+        return as_json({"version": version("ronde"), "labels": labels, "tiles": tiles})
 
     async def _findings(self, request: Request) -> Response:
-        asked = _asked(request, FINDINGS)
+        asked = asked_of(request, FINDINGS)
 
         def answer() -> Response:
             newest = self.atlas.newest()  # before the findings: what comes between is told twice rather than never
@@ -102,12 +106,12 @@ class Pages:
                 after=asked.after,
             )
             last = found[-1].seq if len(found) == asked.limit else None
-            return _page_of([finding_feature(each) for each in found], request, last, newest)
+            return page_of([finding_feature(each) for each in found], request, last, newest)
 
         return await run_in_threadpool(answer)
 
     async def _tracks(self, request: Request) -> Response:
-        asked = _asked(request, LINES)
+        asked = asked_of(request, LINES)
 
         def answer() -> Response:
             newest = self.atlas.newest()
@@ -115,35 +119,35 @@ class Pages:
                 box=asked.box, rounds=asked.rounds, since=asked.since, limit=asked.limit, after=asked.after
             )
             last = driven[-1].seq if len(driven) == asked.limit else None
-            return _page_of([track_feature(each) for each in driven], request, last, newest)
+            return page_of([track_feature(each) for each in driven], request, last, newest)
 
         return await run_in_threadpool(answer)
 
     async def _grades(self, request: Request) -> Response:
-        asked = _asked(request, STRETCHES)
+        asked = asked_of(request, STRETCHES)
 
         def answer() -> Response:
             newest = self.atlas.newest()
             graded = self.atlas.grades(box=asked.box, rounds=asked.rounds, since=asked.since, after=asked.after)
             last = graded[-1].seq if graded else None
-            return _page_of([grade_feature(each) for each in graded], request, last, newest)
+            return page_of([grade_feature(each) for each in graded], request, last, newest)
 
         return await run_in_threadpool(answer)
 
     async def _rounds(self, request: Request) -> Response:
-        _asked(request, ())
+        asked_of(request, ())
         rounds = await run_in_threadpool(self.atlas.rounds, ROUNDS)
-        return _json({"rounds": [round_json(each) for each in rounds]})
+        return as_json({"rounds": [round_json(each) for each in rounds]})
 
     async def _units(self, request: Request) -> Response:
-        _asked(request, ())
+        asked_of(request, ())
         units = await run_in_threadpool(self.atlas.units)
-        return _json({"at": now(), "units": [unit_json(each) for each in units]})
+        return as_json({"at": now(), "units": [unit_json(each) for each in units]})
 
     async def _stream(self, request: Request) -> Response:
-        asked = _asked(request, ("after",))
+        asked = asked_of(request, ("after",))
         last = request.headers.get("last-event-id", "")
-        after = _asked_after(last) if last else asked.after if "after" in request.query_params else None
+        after = asked_after(last) if last else asked.after if "after" in request.query_params else None
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}  # a proxy must pass on each event at once
         return StreamingResponse(self.news.listen(after), media_type="text/event-stream", headers=headers)
 
@@ -157,33 +161,6 @@ class Pages:
         if picture is None:
             return PlainTextResponse("There is no picture of this finding.\n", status_code=404)
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
-
-
-def _asked(request: Request, allowed: Sequence[str]) -> Question:
-    return question(request.query_params.multi_items(), allowed)
-
-
-def _asked_after(text: str) -> int:
-    return question([("after", text)], ("after",)).after
-
-
-def _page_of(features: Sequence[Json], request: Request, last: int | None, newest: int) -> Response:
-    """A collection with the way to its next page, and the number of the newest event: where `/api/stream` goes on."""
-    headers, following = {"cache-control": "no-store"}, None
-    if last is not None:
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("after", "token")]
-        following = f"?{urlencode([*kept, ('after', str(last))])}"
-        headers["link"] = f'<{following}>; rel="next"; type="{GEOJSON}"'
-    body = _written({**collection(features, following), "newest": newest})
-    return Response(body, media_type=GEOJSON, headers=headers)
-
-
-def _json(document: Mapping[str, Any]) -> Response:
-    return Response(_written(document), media_type="application/json", headers={"cache-control": "no-store"})
-
-
-def _written(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 async def _bad(_request: Request, error: Exception) -> Response:

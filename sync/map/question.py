@@ -3,13 +3,18 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
-from sync.receiver.atlas import LIMIT, MOST, MOST_WORDS
+from sync.receiver.asking import LIMIT, MOST, MOST_WORDS
 from sync.receiver.kinds import LONGEST_TEXT, moment
-from sync.receiver.seen import Box
+from sync.receiver.seen import JUDGEMENTS, STATES, Box
 
 LARGEST_SEQ: Final = 2**63 - 1
+WORDS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({"state": STATES, "judgement": (*JUDGEMENTS, "none")})
+"""Parameters that have to be one of these."""
+SEVERAL: Final = ("label", "round", *WORDS)
+"""Parameters that may stand there several times."""
 DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 DIGITS: Final = re.compile(r"\d{1,19}", re.ASCII)
 DEGREES: Final = re.compile(r"[+-]?\d{1,3}(\.\d{1,20})?", re.ASCII)
@@ -29,10 +34,12 @@ class Question:
     since: str | None = None
     limit: int = LIMIT
     after: int = 0
+    states: tuple[str, ...] = ()
+    judgements: tuple[str, ...] = ()
 
 
 def question(given: Sequence[tuple[str, str]], allowed: Iterable[str]) -> Question:
-    """Reads the parameters of a query, each of them one of `allowed`; label and round may stand there several times.
+    """Reads the parameters of a query, each of them one of `allowed`; those of `SEVERAL` may stand there several times.
 
     Raises:
         BadQuestion: a parameter is none of these, comes twice, or is not of its form.
@@ -45,12 +52,14 @@ def question(given: Sequence[tuple[str, str]], allowed: Iterable[str]) -> Questi
             raise BadQuestion(f"there is no parameter {name[:40]!r} here: there is {shown or 'none'}")
         values.setdefault(name, []).append(value)
     for name, several in values.items():
-        if len(several) > 1 and name not in ("label", "round"):
+        if len(several) > 1 and name not in SEVERAL:
             raise BadQuestion(f"{name} stands there {len(several)} times: once is enough")
     return Question(
         box=_box(values),
         labels=_words(values, "label"),
         rounds=_words(values, "round"),
+        states=_words(values, "state"),
+        judgements=_words(values, "judgement"),
         since=_since(values),
         limit=_whole(values, "limit", LIMIT, least=1, most=MOST),
         after=_whole(values, "after", 0, least=0, most=LARGEST_SEQ),
@@ -78,6 +87,9 @@ def _words(values: Mapping[str, Sequence[str]], name: str) -> tuple[str, ...]:
         raise BadQuestion(f"{len(words)} values of {name}: at most {MOST_WORDS}")
     if not all(word.isprintable() and 1 <= len(word) <= LONGEST_TEXT for word in words):
         raise BadQuestion(f"{name} is one name or several between commas, each of 1 to {LONGEST_TEXT} printable characters")
+    wrong = [word for word in words if word not in WORDS.get(name, words)]
+    if wrong:
+        raise BadQuestion(f"{name} is one or several of {', '.join(WORDS[name])}")
     return words
 
 

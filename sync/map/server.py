@@ -22,6 +22,7 @@ from sync.map.news import News
 from sync.map.options import MapRefused
 from sync.map.pages import Pages
 from sync.receiver.databases import open_atlas
+from sync.receiver.judging import open_judge
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_CONNECTIONS: Final = 500
@@ -107,11 +108,11 @@ def serving_map(db_url: str, place: MapPlace) -> Iterator[str]:
     """
     door = _door(place)
     try:
-        atlas = open_atlas(db_url)
+        atlas, judge = open_atlas(db_url), open_judge(db_url)
     except BaseException:
         door.close()
         raise
-    pages = Pages(atlas, place.tiles, place.credit)
+    pages = Pages(atlas, place.tiles, place.credit, judge)
     server = _Server(_config(pages, place), pages.news)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="map")
     thread.start()
@@ -125,6 +126,7 @@ def serving_map(db_url: str, place: MapPlace) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         atlas.close()
+        judge.close()
         door.close()
 
 

@@ -8,22 +8,14 @@ An atlas may be used from several threads; their calls wait for each other.
 """
 
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sync.receiver.kinds import moment
+from sync.receiver.asking import LIMIT, MOST, Condition, asked, most, one_of, since_time
 from sync.receiver.seen import Box, Changes, FindingSeen, RoundDriven, StretchGraded, TrackDriven, UnitHeard
+from sync.receiver.thing_atlas import ThingAtlas
 from sync.receiver.things import MOST_STRETCHES
-
-LIMIT: Final = 1_000
-MOST: Final = 10_000
-"""Rows in one answer: how many where nobody says, and how many at most."""
-MOST_WORDS: Final = 200
-"""Labels or rounds in one question."""
-
-Condition = tuple[str, Sequence[Any]]
-"""A piece of SQL with `?` for its values, and these."""
 
 # In the order of the fields of what they become.
 FINDING: Final = (
@@ -42,20 +34,12 @@ ROUND: Final = "SELECT source, round_id, began_at, ended_at, findings, length_m 
 PHOTO: Final = "SELECT source, finding_id FROM evidence WHERE finding_id IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq"
 
 
-class Atlas(ABC):
+class Atlas(ThingAtlas):
     """Every question may raise `DatabaseFailed` (it may work again by itself), and `ValueError` for what nobody can ask."""
 
     @abstractmethod
     def close(self) -> None:
         """Closes the database."""
-
-    @abstractmethod
-    def _rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        """The rows of one statement with `?` for its values."""
-
-    @abstractmethod
-    def _points(self, box: Box) -> tuple[str, Condition]:
-        """Where to look for the findings in a box: a table, and the condition."""
 
     @abstractmethod
     def _picture(self, seq: int) -> bytes | None:
@@ -76,9 +60,9 @@ class Atlas(ABC):
         after: int = 0,
     ) -> Sequence[FindingSeen]:
         """Findings after number `after`, in the order of their arrival; an empty filter leaves all. `since` is a time."""
-        table, where = "finding", [_after(after), *_one_of("label", labels), *_one_of("round_id", rounds), *_since(since)]
+        table, where = "finding", [*_chosen(after, rounds, since), *one_of("label", labels)]
         if box is not None:
-            table, inside = self._points(box)
+            table, inside = self._points(box, "finding")
             where.append(inside)
         return [_finding(row) for row in self._some(FINDING + table, where, "seq", limit)]
 
@@ -96,7 +80,7 @@ class Atlas(ABC):
         after: int = 0,
     ) -> Sequence[TrackDriven]:
         """Pieces of track, chosen as findings are."""
-        where = [_after(after), *_one_of("round_id", rounds), *_since(since), *([] if box is None else [self._lines(box)])]
+        where = [*_chosen(after, rounds, since), *([] if box is None else [self._lines(box)])]
         return [_track(row) for row in self._some(TRACK + "track", where, "seq", limit)]
 
     def grades(
@@ -109,9 +93,9 @@ class Atlas(ABC):
         after: int = 0,
     ) -> Sequence[StretchGraded]:
         """Graded stretches, chosen as findings are; those of an event come together: up to `MOST_STRETCHES` may always come."""
-        where = [_after(after), *_one_of("round_id", rounds), *_since(since), *([] if box is None else [self._lines(box)])]
-        rows = self._some(GRADE + "grade", where, "seq, n", most := max(_most(limit), MOST_STRETCHES))
-        if len(rows) == most and rows[0][0] != rows[-1][0]:  # the last event may go on
+        where = [*_chosen(after, rounds, since), *([] if box is None else [self._lines(box)])]
+        rows = self._some(GRADE + "grade", where, "seq, n", at_most := max(_most(limit), MOST_STRETCHES))
+        if len(rows) == at_most and rows[0][0] != rows[-1][0]:  # the last event may go on
             rows = [row for row in rows if row[0] != rows[-1][0]]
         return [_stretch(row) for row in rows]
 
@@ -149,35 +133,19 @@ class Atlas(ABC):
         return None if not rows else self._picture(rows[0][0])
 
     def _some(self, select: str, where: Sequence[Condition], order: str, limit: int) -> Sequence[Sequence[Any]]:
-        conditions = " AND ".join(condition for condition, _ in where)
-        values = [value for _, some in where for value in some]
-        return self._rows(f"{select} WHERE {conditions} ORDER BY {order} LIMIT ?", [*values, _most(limit)])
+        return self._rows(*asked(select, where, order, _most(limit)))
 
 
 def _most(limit: int) -> int:
-    if limit < 1:
-        raise ValueError(f"limit {limit}: 1 or more")
-    return min(limit, MOST_STRETCHES * MOST)
+    return most(limit, MOST_STRETCHES * MOST)
+
+
+def _chosen(after: int, rounds: Collection[str], since: str | None) -> list[Condition]:
+    return [_after(after), *one_of("round_id", rounds), *since_time("time", since)]
 
 
 def _after(after: int) -> Condition:
     return "seq > ?", [after]
-
-
-def _one_of(column: str, words: Collection[str]) -> Iterator[Condition]:
-    if len(words) > MOST_WORDS:
-        raise ValueError(f"{len(words)} values of {column}: at most {MOST_WORDS}")
-    if words:
-        yield f"{column} IN ({', '.join('?' * len(words))})", list(words)
-
-
-def _since(since: str | None) -> Iterator[Condition]:
-    if since is None:
-        return
-    time = moment(since)
-    if time is None:
-        raise ValueError(f"since {since}: a time in UTC such as 2026-03-04T05:06:07Z")
-    yield "time >= ?", [time]
 
 
 def _finding(row: Sequence[Any]) -> FindingSeen:

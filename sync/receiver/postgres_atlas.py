@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sync.event import iso
 from sync.failure import DatabaseFailed, DatabaseRefused
-from sync.receiver.atlas import Atlas, Condition
+from sync.receiver.asking import Condition
+from sync.receiver.atlas import Atlas
 from sync.receiver.postgres import Connection, Server
 from sync.receiver.seen import Box
 
@@ -41,10 +42,10 @@ class PostgresAtlas(Atlas):
                 raise DatabaseFailed("disk_error", str(error)) from error
         return [[iso(value) if isinstance(value, datetime) else value for value in row] for row in rows]
 
-    def _points(self, box: Box) -> tuple[str, Condition]:
+    def _points(self, box: Box, table: str) -> tuple[str, Condition]:
         # An index of PostGIS knows corners as 32-bit numbers, so it finds a few metres more.
         inside = "longitude_deg BETWEEN ? AND ? AND latitude_deg BETWEEN ? AND ?"
-        return "finding", (f"place && {ENVELOPE} AND {inside}", [*_corners(box), *_sides(box)])
+        return table, (f"place && {ENVELOPE} AND {inside}", [*_corners(box), *_sides(box)])
 
     def _lines(self, box: Box) -> Condition:
         touched = "east_deg >= ? AND west_deg <= ? AND north_deg >= ? AND south_deg <= ?"

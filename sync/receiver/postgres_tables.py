@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sync.failure import DatabaseRefused
 from sync.receiver.postgres import Connection
+from sync.receiver.thing_tables import postgres_statements
 
 EXTENSION: Final = "postgis"
 
@@ -72,7 +73,7 @@ CREATE TABLE unit (
 CREATE VIEW health AS SELECT * FROM unit WHERE health_at IS NOT NULL;
 """  # noqa: S608 - constants
 
-MIGRATIONS: Final[Mapping[str, str]] = MappingProxyType({"m001_tables": M001})
+MIGRATIONS: Final[Mapping[str, str]] = MappingProxyType({"m001_tables": M001, "m002_joined": ";\n".join(postgres_statements())})
 """Each by its name; one that was released is never changed."""
 
 HISTORY: Final = (

@@ -5,7 +5,14 @@ Times are ISO 8601 in UTC with milliseconds. What a unit did not say is None.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal, get_args
+
+State = Literal["new", "seen_again", "worse", "repaired", "gone", "not_seen", "out_of_view"]
+STATES: Final[tuple[State, ...]] = get_args(State)
+"""What a round makes of a thing. `not_seen`: it was in view and was not found, which is not yet enough to say that it is gone;
+`out_of_view`: the car passed, and could not have seen it. Neither is ever a thing's own state."""
+Judgement = Literal["confirmed", "rejected"]
+JUDGEMENTS: Final[tuple[Judgement, ...]] = get_args(Judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,77 @@ class StretchGraded:
     cells: int | None
     reasons: Mapping[str, int]
     line: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class ThingKnown:
+    """One real thing, joined from the findings of rounds and units. Numbers grow in the order in which things became known.
+
+    `state` is what the latest round that saw it or had it in view made of it (`STATES`). `rounds` saw it; `missed` had it in view
+    since and did not. `visited_at`: when it was last seen or in view. `judgement` is what a person said (`JUDGEMENTS`), or None.
+    `source`, `finding_id` and `photo` are those of the finding that shows it best, `finding_id` None where it was deleted.
+    `in_round` is what the round that was asked for made of it, None where none was.
+    """
+
+    number: int
+    id: str
+    label: str
+    state: str
+    state_at: str
+    score: float | None
+    latitude_deg: float
+    longitude_deg: float
+    uncertainty_m: float | None
+    area_m2: float | None
+    severity: int | None
+    rounds: int
+    missed: int
+    first_seen_at: str
+    last_seen_at: str
+    visited_at: str
+    judgement: str | None
+    judged_at: str | None
+    judged_by: str | None
+    note: str | None
+    source: str | None
+    finding_id: str | None
+    photo: bool
+    in_round: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a round made of a thing. `finding_id` None: it was not found; `reason` then says why it was out of view.
+
+    `patch` is the id of the thing, a patch, that was found where it was.
+    """
+
+    source: str
+    round_id: str
+    at: str
+    state: str
+    reason: str | None
+    finding_id: str | None
+    label: str | None
+    score: float | None
+    latitude_deg: float | None
+    longitude_deg: float | None
+    uncertainty_m: float | None
+    area_m2: float | None
+    severity: int | None
+    heading_deg: float | None
+    patch: str | None
+    photo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a person said of a thing; `judgement` None took back what was said before."""
+
+    judgement: str | None
+    by: str
+    note: str | None
+    at: str
 
 
 @dataclass(frozen=True, slots=True)

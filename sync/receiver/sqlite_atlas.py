@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sync.database import BUSY_S
 from sync.failure import DatabaseFailed, DatabaseRefused, failure_of
-from sync.receiver.atlas import Atlas, Condition
+from sync.receiver.asking import Condition
+from sync.receiver.atlas import Atlas
 from sync.receiver.seen import Box
 
 FEW: Final = 20_000
@@ -41,11 +42,11 @@ class SqliteAtlas(Atlas):
                 self._forget()
                 raise self._failure(error) from error
 
-    def _points(self, box: Box) -> tuple[str, Condition]:
+    def _points(self, box: Box, table: str) -> tuple[str, Condition]:
         values = [box.south_deg, box.north_deg, box.west_deg, box.east_deg]
-        count = f"SELECT count(*) FROM (SELECT 1 FROM finding INDEXED BY finding_by_place WHERE {INSIDE} LIMIT ?)"  # noqa: S608 - constants
+        count = f"SELECT count(*) FROM (SELECT 1 FROM {table} INDEXED BY {table}_by_place WHERE {INSIDE} LIMIT ?)"  # noqa: S608 - constants
         few = self._rows(count, [*values, FEW])[0][0] < FEW
-        return f"finding {'INDEXED BY finding_by_place' if few else 'NOT INDEXED'}", (INSIDE, values)
+        return f"{table} {f'INDEXED BY {table}_by_place' if few else 'NOT INDEXED'}", (INSIDE, values)
 
     def _lines(self, box: Box) -> Condition:
         inside = "west_deg <= ? AND east_deg >= ? AND south_deg <= ? AND north_deg >= ?"

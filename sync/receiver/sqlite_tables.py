@@ -12,7 +12,8 @@ from sqlite_utils.migrations import Migrations
 
 from sync.receiver.kinds import moment
 from sync.receiver.reading import Arrived, Sender
-from sync.receiver.store import DIAGNOSE, HEAR, ROUND, Row, Stored, columns, healths, rounds, told
+from sync.receiver.store import DIAGNOSE, HEAR, Row, Stored, columns, healths, rounds, told
+from sync.receiver.thing_tables import sqlite_statements
 from sync.receiver.things import READERS, Misfit, things_of
 
 MIGRATIONS: Final = Migrations("ronde-receiver")
@@ -107,6 +108,13 @@ PRESENCE: Final = (
     "boot = excluded.boot, software = excluded.software, connection_at = excluded.connection_at"
 )
 HEALTH: Final = "CREATE VIEW health AS SELECT * FROM unit WHERE health_at IS NOT NULL"
+ROUND: Final = (
+    "INSERT INTO round (source, round_id, began_at, ended_at, findings, length_m) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (source, round_id) DO UPDATE SET findings = findings + excluded.findings, "
+    "length_m = length_m + excluded.length_m, began_at = min(began_at, excluded.began_at), "
+    "ended_at = max(ended_at, excluded.ended_at)"
+)
+"""As the table was at that step."""
 SOME: Final = 1000
 
 
@@ -121,10 +129,17 @@ def m003_things(db: Database) -> None:
     while some := list(islice(events, SOME)):
         for table, rows in told(some).items():
             add_rows(db, table, rows)
-        db.conn.executemany(ROUND, rounds(some))
+        db.conn.executemany(ROUND, [row[:6] for row in rounds(some)])
         db.conn.executemany(HEAR, [(each.event.sender.source, each.received_at) for each in some])
         db.conn.executemany(DIAGNOSE, healths(some))
     for statement in (PRESENCE, "DROP TABLE presence", HEALTH):
+        db.conn.execute(statement)
+
+
+@MIGRATIONS()
+def m004_joined(db: Database) -> None:
+    """The things that were joined from findings, and which rounds are still to be joined."""
+    for statement in sqlite_statements():
         db.conn.execute(statement)
 
 

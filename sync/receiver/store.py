@@ -112,21 +112,23 @@ def healths(new: Iterable[Stored]) -> Sequence[Row]:
 
 
 def rounds(new: Iterable[Stored]) -> Sequence[Row]:
-    """What new findings and pieces of track add to their rounds."""
-    by_key: dict[tuple[str, str], tuple[str, str, int, float]] = {}
+    """What new findings, pieces of track and grades add to their rounds."""
+    by_key: dict[tuple[str, str], tuple[str, str, int, float, str, int]] = {}
     for each in new:
         for thing in each.event.things:
-            round_id = thing["round_id"] if thing.table in ("finding", "track") else None
+            round_id = thing["round_id"] if thing.table in ("finding", "track", "grade") else None
             if not isinstance(round_id, str):
                 continue
             key, time = (each.event.sender.source, round_id), each.event.time
-            first, last, findings, length_m = by_key.get(key, (time, time, 0, 0.0))
+            first, last, findings, length_m, _, seq = by_key.get(key, (time, time, 0, 0.0, "", 0))
             metres = thing["length_m"] if thing.table == "track" else 0.0
             by_key[key] = (
                 min(first, time),
                 max(last, time),
                 findings + (thing.table == "finding"),
                 length_m + (metres if isinstance(metres, int | float) else 0.0),
+                each.received_at,
+                max(seq, each.seq),
             )
     return [(*key, *values) for key, values in sorted(by_key.items())]
 
@@ -148,9 +150,9 @@ DIAGNOSE: Final = (
     "WHERE source = ? AND (health_at IS NULL OR health_at <= ?)"
 )
 ROUND: Final = (
-    "INSERT INTO round (source, round_id, began_at, ended_at, findings, length_m) VALUES (?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (source, round_id) DO UPDATE SET findings = round.findings + excluded.findings, "
-    "length_m = round.length_m + excluded.length_m, "
+    "INSERT INTO round (source, round_id, began_at, ended_at, findings, length_m, heard_at, last_seq) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, round_id) DO UPDATE SET findings = round.findings + excluded.findings, "
+    "length_m = round.length_m + excluded.length_m, heard_at = excluded.heard_at, last_seq = excluded.last_seq, "
     "began_at = CASE WHEN excluded.began_at < round.began_at THEN excluded.began_at ELSE round.began_at END, "
     "ended_at = CASE WHEN excluded.ended_at > round.ended_at THEN excluded.ended_at ELSE round.ended_at END"
 )
