@@ -8,6 +8,8 @@ import numpy as np
 
 from device.earth import east_north_m
 from inference.grade import Damage, Grade, View, cells_of, grade_of, stretches_of
+from inference.lens import Lens
+from inference.locate import spot_of
 from inference.lying import Lying
 from inference.merge import Merge
 from inference.scale import STRETCHES_M, Scale
@@ -126,3 +128,9 @@ def _straightened(points: list[Point]) -> tuple[Point, ...]:
             kept.add(where)
             waiting += [(first, where), (where, last)]
     return tuple(points[n] for n in sorted(kept))
+
+
+def nearest_seen_m(lens: Lens) -> float:
+    """How far ahead the road begins that the middle of a picture shows; infinite where it shows none."""
+    spot = spot_of(lens, lens.width / 2.0, lens.height - 0.5)
+    return math.inf if spot is None else spot.ahead_m

@@ -25,8 +25,9 @@ from device.ring import Ring
 from inference.look import Look
 from inference.manifest import locate
 from inference.tflite import TfliteModel
-from provisioning.settings import Camera, Models, Settings, Trigger
+from provisioning.settings import Camera, Grading, Models, Settings, Trigger
 from sync.database import open_database
+from sync.grader import grades_of, reasons_of
 from sync.line import Line, Step
 from sync.report import REPORT, report_of, write_report
 from sync.round_store import Recipients, RoundStore
@@ -73,7 +74,9 @@ def replay(
         recipients = Recipients(settings.unit, settings.backends) if settings else Recipients()
         store = RoundStore(db, out, drive.digest, recipients, roads.manifest.sha256)
         spacing_m = (settings.trigger if settings else Trigger()).spacing_m
-        store.begin(drive.started_at, version("ronde"), models, {"spacing_m": spacing_m, "camera": geometry_of(drive, settings)})
+        told = {"spacing_m": spacing_m, "camera": geometry_of(drive, settings)}
+        told["grade"] = dict((settings.grade if settings else Grading()).told())
+        store.begin(drive.started_at, version("ronde"), models, told)
         # A recording waits for nobody: however slow the machine, the same drive gives the same photos.
         line = Line(Chooser(spacing_m, Ring()), Look(roads, privacy, deadline_s=math.inf), store)
         feed(line, drive, realtime=realtime, progress=progress)
@@ -86,6 +89,8 @@ def replay(
                 "frames_outside_track": _outside(line, drive),
                 "speed_source": drive.speed_source,
                 "geometry": "configured" if drive.geometry is None and settings else drive.geometry_source,
+                "grades": grades_of(db, drive.digest),
+                "reasons": reasons_of(db, drive.digest),
             },
         )
         write_report(out, report)

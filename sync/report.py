@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from device.spacing import TOLERANCE_M
+from inference.scale import STRETCHES_M
 from sync.line import Line
 
 REPORT = "report.json"
@@ -83,6 +84,7 @@ def in_words(report: Mapping[str, Any]) -> str:
         + (", ".join(f"{count} {label}" for label, count in report["findings"].items()) or "nothing")
         + f", from {sum(report['detections'].values())} detections",
     ]
+    lines += _graded(report.get("grades", ()), report.get("reasons", {}))
     if report["frames_unreadable"]:
         lines.append(f"unreadable: {report['frames_unreadable']} frames, left out")
     if report["speed_source"] == "positions":
@@ -94,6 +96,22 @@ def in_words(report: Mapping[str, Any]) -> str:
         parts = ", ".join(f"{stage} {spent / spent_s:.0%}" for stage, spent in sorted(seconds.items(), key=lambda item: -item[1]))
         lines.append(f"time: {spent_s:.1f} s: {parts}")
     return "\n".join(lines)
+
+
+def _graded(grades: Sequence[Mapping[str, Any]], reasons: Mapping[str, int]) -> list[str]:
+    """The grades of the coarse stretches, and why some have none."""
+    coarse = [each for each in grades if each["stretch_m"] == STRETCHES_M[0]]
+    told = [each["grade"] for each in coarse if each["grade"] is not None]
+    lines = []
+    if coarse:
+        spread = f", from {min(told):.1f} to {max(told):.1f}" if told else ""
+        lines.append(
+            f"graded: {len(told)} of {len(coarse)} stretches of {STRETCHES_M[0]:.0f} m{spread} (1 very good, 5 very bad)"
+        )
+    if reasons:
+        photos = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        lines.append(f"photos that grade nothing: {photos}")
+    return lines
 
 
 def _gaps(reason: str, gaps: Sequence[Mapping[str, Any]]) -> str:

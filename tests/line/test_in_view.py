@@ -95,7 +95,7 @@ def test_findings_are_told_when_the_car_has_passed_and_at_the_end(unit, validate
     assert [(row[1], row[3], row[4]) for row in findings(db)] == WHOLE
     assert db.conn.execute("SELECT count(*) FROM in_view").fetchone() == (0,)
     photos = dict(db.conn.execute("SELECT id, sha256 FROM frame").fetchall())
-    events = [json.loads(payload)["data"] for (payload,) in db.conn.execute("SELECT payload FROM outbox ORDER BY seq")]
+    events = [json.loads(payload)["data"] for (payload,) in db.conn.execute("SELECT payload FROM outbox WHERE stream = 'finding' ORDER BY seq")]
     for row, event in zip(findings(db), events, strict=True):
         validate("finding", event)
         assert event["properties"]["photo_sha256"] == photos[row[5]]
