@@ -13,12 +13,13 @@ from sync.database import transaction
 # Findings that were told to nobody have `unconfirmed` NULL: nobody has them, so their photos are unconfirmed too.
 UNCONFIRMED: Final = "EXISTS (SELECT 1 FROM finding WHERE best_frame_id = frame.id AND (unconfirmed IS NULL OR unconfirmed > 0))"
 QUEUED: Final = (
-    "(round.ended_at IS NULL AND (frame.position_source = 'ahead_of_fix' OR frame.odometer_m >= coalesce("
+    "(EXISTS (SELECT 1 FROM evidence WHERE evidence.frame_id = frame.id) OR "
+    "round.ended_at IS NULL AND (frame.position_source = 'ahead_of_fix' OR frame.odometer_m >= coalesce("
     "(SELECT recent.odometer_m FROM frame recent WHERE recent.round_id = round.id AND recent.file IS NOT NULL "
     "ORDER BY recent.odometer_m DESC LIMIT 1 OFFSET 99), -1e9)))"
 )
-"""Photos that are queued for work, in a query over `round` and `frame`, never go: those that wait for their place, and the newest
-100 of a round that is being driven, which is about 400 m."""
+"""Photos that are queued for work, in a query over `round` and `frame`, never go: those of which a picture is still to be cut,
+those that wait for their place, and the newest 100 of a round that is being driven, which is about 400 m."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,13 @@ def address_of(backend: Backend) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to publish with QoS 1."""
+    """Something to publish with QoS 1; `properties` are its MQTT user properties."""
 
     topic: str
     payload: bytes
     retain: bool = False
+    properties: Mapping[str, str] = field(default_factory=dict)
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -22,6 +23,7 @@ from sync.broker import Broker, Message, Session, address_of
 from sync.custody import held
 from sync.database import open_database
 from sync.event import Event, birth_data, compact, payload, state_data, topic
+from sync.evidence_wanted import Cutter
 from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused
 from sync.mqtt import PahoBroker
 from sync.outbox import Outbox
@@ -86,10 +88,11 @@ def deliver_once(
     Raises:
         DatabaseRefused: there is no usable database.
     """
-    open_database(settings.unit.state / DATABASE).close()
+    stop = stop or threading.Event()
+    with closing(open_database(settings.unit.state / DATABASE)) as db:
+        Cutter(db, settings.unit.state, settings.unit, settings.backends).cut_all(stop.is_set)
     if not settings.backends:
         return Deliveries(())
-    stop = stop or threading.Event()
     with ThreadPoolExecutor(len(settings.backends), "deliver") as pool:
         return Deliveries(tuple(pool.map(partial(_empty, settings, give_up_s, again_s, stop), settings.backends)))
 

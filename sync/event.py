@@ -29,7 +29,10 @@ SCHEMAS = ("ack", "alert", "birth", "command", "event", "evidence", "finding", "
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing to tell the backends. `time` is when it happened; `data` is what `schemas/<stream>.json` describes."""
+    """One thing to tell the backends. `time` is when it happened; `data` is what `schemas/<stream>.json` describes.
+
+    `picture` is a JPEG: it is then all of the payload, and `headers` say the rest.
+    """
 
     unit: Unit
     stream: Stream | Literal["birth"]
@@ -37,6 +40,7 @@ class Event:
     time: datetime
     data: Mapping[str, Any]
     subject: str | None = None
+    picture: bytes | None = None
 
 
 def event_id(unit: Unit, stream: str, round_id: str, n: int) -> str:
@@ -88,6 +92,21 @@ def payload(event: Event, seq: int | None) -> bytes:
     if seq is not None:
         attributes["sequence"] = f"{seq:012d}"
     return compact(attributes)
+
+
+def headers(event: Event, seq: int) -> dict[str, str]:
+    """The attributes of an event in binary mode, as MQTT user properties: its payload is its picture alone."""
+    if event.subject is None:
+        raise ValueError("a picture says what it shows")
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": source(event.unit),
+        "type": f"ronde.{event.stream}.v{VERSION}",
+        "time": iso(event.time),
+        "sequence": f"{seq:012d}",
+        "subject": event.subject,
+    }
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -218,6 +237,7 @@ def birth_data(
             "pitch_deg": camera.pitch_deg,
             "yaw_deg": camera.yaw_deg,
             "hfov_deg": camera.hfov_deg,
+            "k1": camera.k1,
         },
         "streams": list(streams),
     }

@@ -14,23 +14,23 @@ from device.frame import Place
 from inference.detect import Detection
 from inference.finding import Finding, finding_of
 from inference.lens import Lens, lens_of
-from inference.merge import Merge, View
+from inference.merge import Merge, Thing, View
 from inference.merge import Taken as Merged
 from sync.in_view import forget_in_view, read_in_view, write_in_view
 
 Size = tuple[int, int]
 """Width and height of a picture in pixels."""
 
-Put = Callable[[Finding, Place], None]
-"""Stores a new finding with its event; the place is that of the camera in its best frame."""
+Put = Callable[[Finding, Place, int], None]
+"""Stores a new finding with its event; the place is that of the camera in its best frame, the number its detection's there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a frame, or the end of the round, leads to: the state after it, and findings with their best frame's place."""
+    """What a frame, or the end of the round, leads to: the state after it, and findings with what `Put` wants."""
 
     merged: Merged
-    findings: tuple[tuple[Finding, Place], ...]
+    findings: tuple[tuple[Finding, Place, int], ...]
     last: bool = False
 
 
@@ -78,9 +78,9 @@ class Finder:
 
     def write(self, found: Found, put: Put) -> None:
         """Write it, inside the caller's transaction. What a replay that was cut off has found before is left as it is."""
-        for finding, place in found.findings:
+        for finding, place, number in found.findings:
             if self._db.conn.execute("SELECT 1 FROM finding WHERE id = ?", [finding.id]).fetchone() is None:
-                put(finding, place)
+                put(finding, place, number)
         if found.last:
             forget_in_view(self._db, self._round_id)
         else:
@@ -90,11 +90,15 @@ class Finder:
         """It has been committed: the findings."""
         self._merge = found.merged.merge
         self._findings += len(found.findings)
-        return tuple(finding for finding, _ in found.findings)
+        return tuple(finding for finding, *_ in found.findings)
 
     def _found(self, merged: Merged) -> Found:
         findings = tuple(
-            (finding_of(thing, round_id=self._round_id, number=number, model=self._model), thing.best.place)
+            (
+                finding_of(thing, round_id=self._round_id, number=number, model=self._model),
+                thing.best.place,
+                _in_best_frame(thing),
+            )
             for number, thing in enumerate(merged.settled, self._findings + 1)
         )
         return Found(merged, findings)
@@ -108,3 +112,8 @@ class Finder:
         if size not in self._lenses:
             self._lenses[size] = lens_of(self._geometry, *size)
         return self._lenses[size]
+
+
+def _in_best_frame(thing: Thing) -> int:
+    """The number of its detection in the frame that shows it best."""
+    return next(number for frame_id, number in thing.seen if frame_id == thing.best.frame_id)

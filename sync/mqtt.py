@@ -70,7 +70,8 @@ class PahoBroker:
 
     def publish(self, message: Message) -> int | None:
         """Hands over a message; its `mid`, or None where the connection is gone."""
-        info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+        properties = _message_properties(message)
+        info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain, properties=properties)
         return info.mid if info.rc == mqtt.MQTT_ERR_SUCCESS else None
 
     def take(self, patience_s: float) -> list[Outcome]:
@@ -160,6 +161,16 @@ def _client(where: Address, session: Session) -> mqtt.Client:
     if session.will is not None:
         client.will_set(session.will.topic, session.will.payload, qos=1, retain=session.will.retain)
     return client
+
+
+def _message_properties(message: Message) -> Properties | None:
+    if not message.properties and message.content_type is None:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    properties.UserProperty = list(message.properties.items())
+    if message.content_type is not None:
+        properties.ContentType = message.content_type
+    return properties
 
 
 def _connect_properties(session: Session) -> Properties:

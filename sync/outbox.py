@@ -5,15 +5,15 @@ SQLite for its plans).
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from sqlite_utils import Database
 
 from provisioning.settings import Backend, Stream
-from sync.event import Event, now, payload, topic
+from sync.event import Event, headers, now, payload, topic
 
 PRIORITY: Final = MappingProxyType({"alert": 0, "finding": 1, "grade": 2, "track": 3, "health": 4, "evidence": 5})
 """Which stream goes first: the lower number."""
@@ -24,7 +24,10 @@ HIGHEST: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One event for one backend. `seq` grows for ever; `tries` counts the times its delivery failed for its own sake."""
+    """One event for one backend. `seq` grows for ever; `tries` counts the times its delivery failed for its own sake.
+
+    `headers` are the user properties of a picture, None for an event that says all in its payload.
+    """
 
     seq: int
     id: str
@@ -32,6 +35,7 @@ class Parcel:
     topic: str
     payload: bytes
     tries: int
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ class Outbox:
         created_at, about = now(), _about(event)
         for seq, backend in enumerate(wanted, first):
             self._db.conn.execute(
-                "INSERT INTO outbox (seq, id, backend, stream, priority, created_at, topic, payload, about) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO outbox (seq, id, backend, stream, priority, created_at, topic, payload, about, headers) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     seq,
                     event.id,
@@ -71,8 +75,9 @@ class Outbox:
                     PRIORITY[event.stream],
                     created_at,
                     topic(event.unit, event.stream),
-                    payload(event, seq),
+                    payload(event, seq) if event.picture is None else event.picture,
                     about,
+                    None if event.picture is None else json.dumps(headers(event, seq)),
                 ],
             )
         if wanted and about is not None:
@@ -110,10 +115,12 @@ class Outbox:
     def parcels(self, seqs: Sequence[int]) -> list[Parcel]:
         """The rows with these numbers, in this order; those that have left are left out."""
         found = (
-            self._db.conn.execute("SELECT seq, id, stream, topic, payload, tries FROM outbox WHERE seq = ?", [seq]).fetchone()
+            self._db.conn.execute(
+                "SELECT seq, id, stream, topic, payload, tries, headers FROM outbox WHERE seq = ?", [seq]
+            ).fetchone()
             for seq in seqs
         )
-        return [Parcel(*row) for row in found if row is not None]
+        return [_parcel(row) for row in found if row is not None]
 
     def newest(self) -> int:
         """The highest number in the table, 0 where it is empty."""
@@ -194,6 +201,11 @@ class Outbox:
         """The highest number ever given."""
         row = self._db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
         return int(row[0]) if row else 0
+
+
+def _parcel(row: Sequence[Any]) -> Parcel:
+    seq, id_, stream, topic_, payload_, tries, told = row
+    return Parcel(seq, id_, stream, topic_, payload_, tries, None if told is None else json.loads(told))
 
 
 def _about(event: Event) -> str | None:

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from device.backoff import Backoff
 from provisioning.log import events
 from provisioning.settings import Backend, Unit
-from sync.broker import IN_FLIGHT, Broker, Lost, Message
+from sync.broker import IN_FLIGHT, Broker, Lost
 from sync.door import Door
 from sync.event import topic
 from sync.failure import DatabaseFailed, named
@@ -23,6 +23,7 @@ from sync.hearing import Hearing
 from sync.lanes import Lanes
 from sync.ledger import Ledger
 from sync.outbox import Outbox, Parcel
+from sync.packet import message_of, size_of
 from sync.reasons import OfSync
 from sync.rest import Rest
 from sync.silence import Silence
@@ -32,9 +33,6 @@ GREETING = 2
 
 AGAIN_S = 30.0
 """Without a confirmation this long after the broker's answer an event is published again."""
-
-HEADER_BYTES = 32
-"""Of an MQTT packet around topic and payload, at most."""
 
 POLL_S = 0.5
 """How soon a new row is seen."""
@@ -213,14 +211,15 @@ class Publisher:
         self._busy = 0 < len(chosen) == room or (room == 0 and self._busy)
         sent = 0
         for parcel in chosen:
-            size = len(parcel.payload) + len(parcel.topic) + HEADER_BYTES
+            message = message_of(parcel)
+            size = size_of(message)
             if size > broker.largest_packet:
                 self._ledger.refuse(parcel, f"larger than the broker takes ({broker.largest_packet} bytes)")
                 self._book()
                 continue
             if not self._flight.fits(parcel):
                 break
-            mid = broker.publish(Message(parcel.topic, parcel.payload))
+            mid = broker.publish(message)
             if mid is None:  # the connection has just ended; the next step is told
                 break
             self._flight.sent(mid, parcel)

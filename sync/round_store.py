@@ -19,10 +19,11 @@ from device.spacing import Gap
 from inference.detect import Detection
 from inference.finding import Finding
 from inference.look import Looked
-from provisioning.settings import Backend, Unit
+from provisioning.settings import Backend, Stream, Unit
 from sync.database import transaction
 from sync.event import Event, event_id, finding_data, iso
 from sync.failure import disk_failure
+from sync.evidence_wanted import Wish, box_of, want
 from sync.finder import Finder, Found
 from sync.outbox import Outbox
 from sync.photo import write_photo
@@ -47,6 +48,10 @@ class Recipients:
 
     unit: Unit | None = None
     backends: tuple[Backend, ...] = ()
+
+    def want(self, stream: Stream) -> bool:
+        """Whether anybody gets this stream."""
+        return self.unit is not None and any(stream in backend.streams for backend in self.backends)
 
 
 class RoundStore:
@@ -223,12 +228,15 @@ class RoundStore:
             **place_columns(looked.frame.place),
         )
 
-    def _insert_finding(self, finding: Finding, camera: Place) -> None:
-        """A finding and its event; the photo of its best frame may have gone where room was short."""
+    def _insert_finding(self, finding: Finding, camera: Place, detection: int) -> None:
+        """A finding, its event, and the wish for its picture; the photo of its best frame may have gone where room was short."""
         insert(self._db, "finding", **finding_columns(finding))
         number = int(finding.id.rsplit("-f", 1)[1])
         row = self._db.conn.execute("SELECT sha256 FROM frame WHERE id = ?", [finding.best_frame_id]).fetchone()
         self._tell("finding", number, finding.seen_at, finding_data(finding, camera, row[0] if row else None))
+        box = box_of(self._db, finding.best_frame_id, detection)
+        if self._recipients.want("evidence") and box is not None and finding.seen_at is not None:
+            want(self._db, Wish(finding.id, self._round_id, number, finding.best_frame_id, box, finding.seen_at))
 
     def _tell(self, stream: Any, n: int, time: datetime | None, data: Mapping[str, Any]) -> None:
         """Put an event into the outbox of every backend that wants it."""

@@ -58,6 +58,10 @@ def _says(payload: Any, id_: str) -> bool:
     return isinstance(document, dict) and document.get("id") == id_
 
 
+def _is_evidence(row: list[Any]) -> bool:
+    return _is_text(row[0], row[1], row[3], row[8]) and _is_number(row[2], *row[4:8])
+
+
 def _is_refused(row: list[Any]) -> bool:
     return _is_text(row[0], row[1], row[3]) and row[2] in STREAMS
 
@@ -101,6 +105,7 @@ SHAPES: Final = (
     Shape("refused", 6, _is_refused),
     Shape("round", 6, _is_round),
     Shape("track", 9, _is_track),
+    Shape("evidence", 9, _is_evidence),
     Shape("detection", 7, _is_detection),
     Shape("request", 5, _is_request),
     Shape("gap", 4, _is_gap),

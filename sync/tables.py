@@ -189,6 +189,31 @@ def m007_grades(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m008_evidence(db: Database) -> None:
+    """Pictures of findings: which are still to be cut, and what a picture says beside its pixels."""
+    _run(
+        db,
+        "ALTER TABLE outbox ADD COLUMN headers TEXT",
+        """
+        CREATE TABLE evidence (
+            subject TEXT PRIMARY KEY, round_id TEXT NOT NULL, n INTEGER NOT NULL, frame_id TEXT NOT NULL,
+            "left" REAL NOT NULL, "top" REAL NOT NULL, "right" REAL NOT NULL, "bottom" REAL NOT NULL, seen_at TEXT NOT NULL
+        )""",
+        "CREATE INDEX evidence_by_photo ON evidence (frame_id)",
+    )
+
+
+@MIGRATIONS()
+def m009_hazards(db: Database) -> None:
+    """What the driver says of a hazard stands with its finding; the last pause is found at once, however many presses follow it."""
+    _run(
+        db,
+        "ALTER TABLE finding ADD COLUMN note TEXT",
+        "CREATE INDEX request_of_pause ON request (id) WHERE kind IN ('pause', 'resume')",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for statement in statements:
         db.conn.execute(statement)

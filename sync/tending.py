@@ -18,6 +18,7 @@ from sync.ballast import Ballast
 from sync.custody import held
 from sync.database import Held, open_database, transaction
 from sync.event import iso
+from sync.evidence_wanted import Cutter
 from sync.failure import DatabaseDamaged, DatabaseFailed, disk_failure, named
 from sync.health import put_health
 from sync.reasons import OfSync
@@ -90,6 +91,8 @@ class Tending:
     def turn(self, db: Database) -> None:
         """Does what is due."""
         now = time.monotonic()
+        # Before the disk is looked at: a photo whose picture has been cut may go.
+        Cutter(db, self._state, self._settings.unit, self._settings.backends).cut()
         if self._storage is not None and now >= self._storage_due_s:
             outcome = self._storage.step()
             busy = outcome in (Outcome.EVICTED, Outcome.EXPIRED)
