@@ -214,6 +214,15 @@ def m009_hazards(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m010_commands(db: Database) -> None:
+    """What became of the commands that were obeyed; the number of the last stands in `setting` as `command`."""
+    _run(
+        db,
+        "CREATE TABLE command (sequence INTEGER PRIMARY KEY, do TEXT NOT NULL, outcome TEXT NOT NULL, at TEXT NOT NULL)",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for statement in statements:
         db.conn.execute(statement)
