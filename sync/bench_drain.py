@@ -50,11 +50,11 @@ class Rate:
 def drains(place: Ground, town: Town, behind: int) -> dict[str, Any]:
     """The rates, each the median of its rounds; the two comparisons, each the median of what the rounds say."""
     few, many, bare = (Car(place, town, name) for name in ("few", "many", "bare"))
-    many.fill(behind + ROUNDS * (WARM + DRAINED))
     rates: dict[str, list[Rate]] = {"few": [], "many": []}
     sent, stored = [], []
     for number in range(ROUNDS):
-        few.fill(WARM + DRAINED + FEW - few.waiting(), f"00000000-{number + 2}")
+        for car, left in ((few, FEW), (many, behind)):
+            _fill(car, left, f"00000000-{number + 2}")
         for turn in range(3):
             who = ("few", "bare", "many")[(number + turn) % 3]
             os.sync()
@@ -97,6 +97,15 @@ def _drain(town: Town, car: Car) -> Rate:
     cpu_s, written = cpu_of(sync.pid) - cpu_s, written_by(str(sync.pid)) - written
     sync.stop()
     return Rate(count / took_s, cpu_s / count, written / count)
+
+
+def _fill(car: Car, behind: int, round_id: str) -> None:
+    """So that `behind` rows are left when all has been measured.
+
+    Never fewer new ones than are waited for: of those that the round before left, many are stored already and not confirmed yet.
+    """
+    measured = WARM + DRAINED
+    car.fill(max(measured, measured + behind - car.waiting()), round_id)
 
 
 def _publish(town: Town, settings: Settings, round_id: str) -> tuple[float, float]:
