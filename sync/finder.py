@@ -16,6 +16,7 @@ from inference.finding import Finding, finding_of
 from inference.lens import Lens, lens_of
 from inference.merge import Merge, Thing, View
 from inference.merge import Taken as Merged
+from inference.survey import nearest_seen_m
 from sync.in_view import forget_in_view, read_in_view, write_in_view
 
 Size = tuple[int, int]
@@ -59,7 +60,8 @@ class Finder:
         self.begin()
         self._merge = read_in_view(self._db, self._round_id)
         (last,) = self._db.conn.execute(
-            "SELECT max(CAST(substr(id, length(round_id) + 3) AS INTEGER)) FROM finding WHERE round_id = ?", [self._round_id]
+            "SELECT max(CAST(substr(id, length(round_id) + 3) AS INTEGER)) FROM finding WHERE round_id = ? AND label != 'hazard'",
+            [self._round_id],
         ).fetchone()
         self._findings = last or 0
 
@@ -67,9 +69,14 @@ class Finder:
         """A frame of this size was kept; those whose size is not known later are taken for like it."""
         self._size = size
 
+    @property
+    def near_m(self) -> float:
+        """How far ahead the road begins that a frame shows."""
+        return nearest_seen_m(self.lens)
+
     def take(self, frame_id: str, place: Place, detections: Sequence[Detection]) -> Found:
         """What a frame that has its place leads to."""
-        return self._found(self._merge.take(View(frame_id, place, self._lens(), detections)))
+        return self._found(self._merge.take(View(frame_id, place, self.lens, detections)))
 
     def finish(self) -> Found:
         """What the end of the round leads to."""
@@ -103,7 +110,8 @@ class Finder:
         )
         return Found(merged, findings)
 
-    def _lens(self) -> Lens:
+    @property
+    def lens(self) -> Lens:
         """Of the frames' size: that of the last one kept, else the one that the round's row tells."""
         told = self._geometry.get("width", 0), self._geometry.get("height", 0)
         size = self._size or (int(told[0]), int(told[1]))

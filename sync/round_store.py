@@ -22,9 +22,10 @@ from inference.look import Looked
 from provisioning.settings import Backend, Stream, Unit
 from sync.database import transaction
 from sync.event import Event, event_id, finding_data, iso
-from sync.failure import disk_failure
 from sync.evidence_wanted import Wish, box_of, want
+from sync.failure import disk_failure
 from sync.finder import Finder, Found
+from sync.grader import Grader
 from sync.outbox import Outbox
 from sync.photo import write_photo
 from sync.rows import detection_columns, finding_columns, insert, iso_or_none, place_columns, track_event_data
@@ -64,6 +65,7 @@ class RoundStore:
         self._recipients = recipients
         self._outbox = Outbox(db)
         self._finder = Finder(db, round_id, roads_sha256)
+        self._grader = Grader(db, round_id, self._tell)
         self._frames = 0
 
     def begin(self, started_at: datetime | None, software: str, models: Mapping[str, str], settings: Mapping[str, Any]) -> None:
@@ -74,6 +76,7 @@ class RoundStore:
                 [self._round_id, iso_or_none(started_at), software, _json(models), _json(settings)],
             )
         self._finder.begin()
+        self._grader.begin()
 
     def start(self, started_at: datetime) -> None:
         """The first fix says when the round began."""
@@ -83,13 +86,14 @@ class RoundStore:
     def go_on(self) -> None:
         """Take up a round that was cut off: with what was in view, and its findings counted on."""
         self._finder.go_on()
+        self._grader.begin()
 
     def discard(self) -> None:
         """Remove a round that never had a fix; its frames have gone before."""
         with transaction(self._db):
             self._db.conn.execute("DELETE FROM round WHERE id = ?", [self._round_id])
 
-    def keep(self, looked: Looked, timed: Timed) -> Kept:
+    def keep(self, looked: Looked, timed: Timed, shutter_boot_s: float | None = None) -> Kept:
         """Make a looked-at frame durable: photo first, then its rows and events in one transaction, and what it settles.
 
         A frame that a cut-off replay had kept already is left as it is.
@@ -104,10 +108,10 @@ class RoundStore:
         self._finder.saw(_size(looked))
         with timed("merge"):
             found = self._finder.take(frame_id, place, looked.detections)
-        self._store(frame_id, looked, timed, found)
+        self._store(frame_id, looked, timed, shutter_boot_s, found)
         return Kept(frame_id, self._finder.done(found))
 
-    def keep_ahead(self, looked: Looked, timed: Timed) -> str:
+    def keep_ahead(self, looked: Looked, timed: Timed, shutter_boot_s: float | None = None) -> str:
         """Make a frame durable whose place is only predicted; its findings wait for `place`. Returns its id.
 
         Raises:
@@ -115,7 +119,7 @@ class RoundStore:
         """
         frame_id = self._next_frame_id()
         self._finder.saw(_size(looked))
-        self._store(frame_id, looked, timed)
+        self._store(frame_id, looked, timed, shutter_boot_s)
         return frame_id
 
     def place(self, frame_id: str, place: Place) -> tuple[Finding, ...]:
@@ -134,7 +138,7 @@ class RoundStore:
                 f"UPDATE frame SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",  # noqa: S608 - our own names
                 [*columns.values(), frame_id],
             )
-            self._finder.write(found, self._insert_finding)
+            self._settle(found, place)
         return self._finder.done(found)
 
     def finish(self) -> tuple[Finding, ...]:
@@ -142,6 +146,7 @@ class RoundStore:
         found = self._finder.finish()
         with transaction(self._db):
             self._finder.write(found, self._insert_finding)
+            self._grader.finish(self._finder.near_m)
         return self._finder.done(found)
 
     def remove(self, frame_id: str) -> None:
@@ -199,23 +204,30 @@ class RoundStore:
         self._frames += 1
         return f"{self._round_id}-{self._frames:06d}"
 
-    def _store(self, frame_id: str, looked: Looked, timed: Timed, found: Found | None = None) -> None:
+    def _store(
+        self, frame_id: str, looked: Looked, timed: Timed, shutter_boot_s: float | None, found: Found | None = None
+    ) -> None:
         if self._has(frame_id):
             return
         file = f"frames/{self._round_id}/{self._frames:06d}.jpg"
         with timed("photo"):
             sha256 = write_photo(self._state / file, looked.frame)
         with timed("database"), transaction(self._db):
-            self._insert_frame(frame_id, looked, file, sha256)
+            self._insert_frame(frame_id, looked, file, sha256, shutter_boot_s)
             for detection in looked.detections:
                 insert(self._db, "detection", frame_id=frame_id, **detection_columns(detection))
-            if found is not None:
-                self._finder.write(found, self._insert_finding)
+            if found is not None and looked.frame.place is not None:
+                self._settle(found, looked.frame.place)
+
+    def _settle(self, found: Found, place: Place) -> None:
+        """What a frame at this place leads to: findings, and grades of the road behind it."""
+        self._finder.write(found, self._insert_finding)
+        self._grader.write(place.odometer_m, found.merged.merge, self._finder.near_m)
 
     def _has(self, frame_id: str) -> bool:
         return self._db.conn.execute("SELECT 1 FROM frame WHERE id = ?", [frame_id]).fetchone() is not None
 
-    def _insert_frame(self, frame_id: str, looked: Looked, file: str, sha256: str) -> None:
+    def _insert_frame(self, frame_id: str, looked: Looked, file: str, sha256: str, shutter_boot_s: float | None) -> None:
         insert(
             self._db,
             "frame",
@@ -225,6 +237,7 @@ class RoundStore:
             file=file,
             sha256=sha256,
             hidden=len(looked.frame.hidden),
+            shutter_boot_s=shutter_boot_s,
             **place_columns(looked.frame.place),
         )
 
