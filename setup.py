@@ -14,6 +14,8 @@ ON_TFLITE = 'platform_machine == "armv7l" or platform_machine == "armv6l"'
 BACKEND = ["iotcore>=0.4,<0.5"]
 POSTGRES = ["psycopg>=3.1"]
 PLOT = ["matplotlib>=3.8"]
+PDF = ["fpdf2>=2.8"]
+PINS = ["gpiozero>=2"]
 TRAIN = ["torch==2.13.0", "litert-torch==0.10.0"]
 
 setup(
@@ -28,7 +30,7 @@ setup(
     package_data={
         "device": ["py.typed"],
         "inference": ["py.typed", "models/*.tflite", "models/*.json"],
-        "sync": ["py.typed", "asyncapi.json", "schemas/*.json", "map/static/*", "map/static/*/*", "map/static/*/*/*"],
+        "sync": ["py.typed", "asyncapi.json", "schemas/*.json", "map/static/*", "map/static/*/*", "map/static/*/*/*", "panel/static/*"],
         "provisioning": ["py.typed"],
     },
     entry_points={"console_scripts": ["ronde = sync.command:main"]},
@@ -53,7 +55,9 @@ setup(
     extras_require={
         # On a Pi, picamera2 and libcamera come from the system (python3-picamera2) into a venv with system site-packages;
         # the extra names what a pip-only unit adds.
-        "pi": ["gpiozero>=2"],
+        "pi": [*PINS, *PDF],
+        # The patrol log as PDF, away from a unit.
+        "pdf": PDF,
         "backend": BACKEND,
         # The driver in Python; it needs the system's libpq, or psycopg[binary] brings its own.
         "postgres": POSTGRES,
@@ -62,6 +66,8 @@ setup(
         "dev": [
             *BACKEND,
             *PLOT,
+            *PDF,
+            *PINS,
             # MIT; it carries axe-core, which is MPL-2.0 and used by tests alone.
             "axe-playwright-python>=0.1.8",
             "psycopg[binary]>=3.1",
