@@ -25,7 +25,7 @@ COLUMNS: Final[Sequence[tuple[str, str]]] = (
     ("first_seen_at", "moment NOT NULL"),
     ("last_seen_at", "moment NOT NULL"),
     ("visited_at", "moment NOT NULL"),
-    ("best_seq", "whole"),
+    ("last_seq", "whole"),
     ("judgement", "text"),
     ("judged_at", "moment"),
     ("judged_by", "text"),
