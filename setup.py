@@ -30,7 +30,15 @@ setup(
     package_data={
         "device": ["py.typed"],
         "inference": ["py.typed", "models/*.tflite", "models/*.json"],
-        "sync": ["py.typed", "asyncapi.json", "schemas/*.json", "map/static/*", "map/static/*/*", "map/static/*/*/*", "panel/static/*"],
+        "sync": [
+            "py.typed",
+            "asyncapi.json",
+            "schemas/*.json",
+            "map/static/*",
+            "map/static/*/*",
+            "map/static/*/*/*",
+            "panel/static/*",
+        ],
         "provisioning": ["py.typed"],
     },
     entry_points={"console_scripts": ["ronde = sync.command:main"]},

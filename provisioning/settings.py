@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from provisioning.backend import CONFIRMS, DEFAULT_STREAMS, NAME, STREAMS, Backend, Confirm, Stream, backends_of, check_broker_url
 from provisioning.good import is_beginning, read_good
 from provisioning.grading import Grading, grading_of
+from provisioning.panel import Panel, panel_of
 from provisioning.table import SettingsError, SettingsTorn, Table
 
 if sys.version_info >= (3, 11):
@@ -36,6 +37,7 @@ __all__ = [
     "Grading",
     "Keeping",
     "Models",
+    "Panel",
     "Settings",
     "Stream",
     "Trigger",
@@ -138,6 +140,7 @@ class Settings:
     models: Models = field(default_factory=Models)
     keeping: Keeping = field(default_factory=Keeping)
     grade: Grading = field(default_factory=Grading)
+    panel: Panel = field(default_factory=Panel)
     backends: tuple[Backend, ...] = ()
     source: Path | None = None
     fallback: str | None = None
@@ -192,6 +195,7 @@ def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
         models=_models(whole.table("models")),
         keeping=_keeping(whole.table("storage")),
         grade=grading_of(whole.table("grade")),
+        panel=panel_of(whole.table("panel")),
         backends=backends_of(whole),
         source=file,
     )

@@ -12,6 +12,11 @@ from sync.database import transaction
 
 # Findings that were told to nobody have `unconfirmed` NULL: nobody has them, so their photos are unconfirmed too.
 UNCONFIRMED: Final = "EXISTS (SELECT 1 FROM finding WHERE best_frame_id = frame.id AND (unconfirmed IS NULL OR unconfirmed > 0))"
+OF_HAZARD: Final = (
+    "EXISTS (SELECT 1 FROM finding marked WHERE marked.round_id = frame.round_id AND marked.label = 'hazard' "
+    "AND frame.id BETWEEN marked.first_frame_id AND marked.last_frame_id)"
+)
+"""Photos of what the driver has marked: they go when their time is over, and not because they are confirmed."""
 QUEUED: Final = (
     "(EXISTS (SELECT 1 FROM evidence WHERE evidence.frame_id = frame.id) OR "
     "round.ended_at IS NULL AND (frame.position_source = 'ahead_of_fix' OR frame.odometer_m >= coalesce("
@@ -41,7 +46,8 @@ class Album:
         """The oldest photos about which nothing waits for a confirmation."""
         found = self._db.conn.execute(
             "SELECT frame.id, frame.file FROM round JOIN frame ON frame.round_id = round.id "  # noqa: S608 - our own words
-            f"WHERE frame.file IS NOT NULL AND NOT {UNCONFIRMED} AND NOT {QUEUED} ORDER BY round.rowid, frame.odometer_m LIMIT ?",
+            f"WHERE frame.file IS NOT NULL AND NOT {UNCONFIRMED} AND NOT {OF_HAZARD} AND NOT {QUEUED} "
+            "ORDER BY round.rowid, frame.odometer_m LIMIT ?",
             [limit],
         )
         return [Photo(*row) for row in found]

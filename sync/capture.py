@@ -22,6 +22,7 @@ from sync.condition import Condition, Teller
 from sync.custody import held
 from sync.database import Held
 from sync.failure import DatabaseDamaged, DatabaseFailed, named
+from sync.hazard import take_hazards
 from sync.live_round import LiveRound, Outside
 from sync.replay import THREADS
 from sync.request import paused_since_s, take_pauses
@@ -67,7 +68,9 @@ def run_capture(settings: Settings, stop: threading.Event, alive: Callable[[], N
 
 def _drive(settings: Settings, outside: Outside, db: Held, stop: threading.Event, alive: Callable[[], None]) -> None:
     """Put in order what the last round left, and drive the next ones: a pause ends a round."""
-    closed = close_rounds(db, settings.unit.state, Recipients(settings.unit, settings.backends))
+    recipients = Recipients(settings.unit, settings.backends)
+    closed = close_rounds(db, settings.unit.state, recipients)
+    take_hazards(db, recipients)
     swept = sweep(db, settings.unit.state)
     log.info("capture_started", photos_swept=swept, rounds_closed=closed)
     while not stop.is_set():
@@ -80,12 +83,12 @@ def _wait_while_paused(db: Held, stop: threading.Event, alive: Callable[[], None
     """Nothing is photographed, and no fix is read."""
     boot = boot_id()
     teller = Teller(db, boot)
-    take_pauses(db, boot)
+    take_pauses(db)
     while paused_since_s(db, boot) is not None and not stop.is_set():
         teller.tell(Condition("paused", ()), now_s())
         alive()
         stop.wait(PAUSE_LOOK_S)
-    take_pauses(db, boot)
+    take_pauses(db)
 
 
 def _evidence(rest: Rest, alive: Callable[[], None]) -> Callable[[], None]:

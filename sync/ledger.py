@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from sync.answer import Answer
+from sync.contact import note_contact
 from sync.database import transaction
 from sync.event import now
 from sync.flight import Flight
@@ -123,6 +124,8 @@ class Ledger:
                     refused += self._outbox.refuse(seq, f"{reason} ({TRIES} times)")
             self._outbox.mark_sent(marked, now())
             count_bytes(self._db, self._bytes)
+            if confirmed:
+                note_contact(self._db)
         self._bytes = 0
         self._drop_marks(now_s)
         for noted in (self._confirmed, self._refused, self._unknown, self._failed):

@@ -137,7 +137,7 @@ class Line:
         if looked is None:
             return self._lose("hiding_failed")
         try:
-            kept = self._store.keep(looked, self.tally.timed)
+            kept = self._store.keep(looked, self.tally.timed, chosen.exposure.shutter_boot_s)
         except PhotoNotWritten as error:
             log.error("photo_not_written", reason=str(error))
             return self._lose("disk")
@@ -154,7 +154,7 @@ class Line:
         if looked is None:
             return self._pass_over(ahead, "frame_unreadable" if pixels is None else "hiding_failed")
         try:
-            frame_id = self._store.keep_ahead(looked, self.tally.timed)
+            frame_id = self._store.keep_ahead(looked, self.tally.timed, ahead.exposure.shutter_boot_s)
         except PhotoNotWritten as error:
             log.error("photo_not_written", reason=str(error))
             return self._pass_over(ahead, "disk")

@@ -5,6 +5,7 @@ writes. A round begins with the first accepted fix, or with what was photographe
 stop, or when its database fails.
 """
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
@@ -26,6 +27,7 @@ from provisioning.log import events
 from provisioning.settings import Settings
 from sync.condition import Condition, Teller, state_of
 from sync.fix_reader import FixReader
+from sync.hazard import Seen, take_hazards
 from sync.line import Line, Step
 from sync.request import paused_since_s
 from sync.round_store import Recipients, RoundStore
@@ -88,8 +90,8 @@ class LiveRound:
         self._ring = Ring.for_camera(settings.camera.width, settings.camera.height)
         self._boot = boot_id()
         self._round_id = next_round_id(db, self._boot)
-        recipients = Recipients(settings.unit, settings.backends)
-        self._store = RoundStore(db, settings.unit.state, self._round_id, recipients, outside.roads_sha256)
+        self._recipients = Recipients(settings.unit, settings.backends)
+        self._store = RoundStore(db, settings.unit.state, self._round_id, self._recipients, outside.roads_sha256)
         self._line = Line(Chooser(settings.trigger.spacing_m, self._ring), outside.look, self._store)
         self._fix: Fix | None = None
         self._camera_reason: str | None = None
@@ -136,6 +138,8 @@ class LiveRound:
             self._take_fix(self._reader.fixes.get())
             self._turn_safety()
         stepped = self._line.step()
+        if stepped is Step.IDLE and self._fix is not None:
+            self._take_hazards(self._fix.boot_s)
         if now_s() - self._checked_s >= CHECK_EVERY_S:
             self._checked_s = now_s()
             self._turn_safety()
@@ -168,6 +172,7 @@ class LiveRound:
         keys = ("width", "height", "height_m", "pitch_deg", "yaw_deg", "hfov_deg", "k1")
         geometry = {key: getattr(camera, key) for key in keys}
         told = {"spacing_m": self._settings.trigger.spacing_m, "camera": geometry, "roads": self._outside.roads_sha256}
+        told["grade"] = dict(self._settings.grade.told())
         self._store.begin(None, version("ronde"), self._outside.models, told)
 
     def _end(self) -> None:
@@ -178,8 +183,13 @@ class LiveRound:
         else:
             self._store.end(self._fix.taken_at)
             log.info("round_ended", frames=self._line.spacing.frames, length_m=round(self._line.chooser.odometer_m))
+        self._take_hazards(math.inf)
         if self._stop.is_set():
             self._teller.tell(Condition("waiting", ("stopped",), self._counters()), now_s())
+
+    def _take_hazards(self, upto_boot_s: float) -> None:
+        """What the driver has marked up to here becomes findings."""
+        take_hazards(self._db, self._recipients, Seen(self._round_id, upto_boot_s, self._line.chooser.odometer_m))
 
     def _start_camera(self) -> None:
         """Start the camera; several failures in a row end the process."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from provisioning.settings import Keeping
-from sync.album import Album, Photo
+from sync.album import OF_HAZARD, Album, Photo
 from sync.calendar import DAY_S, Calendar, turn
 from sync.database import transaction
 
@@ -129,8 +129,9 @@ class Retention:
     def _done(self, before_s: float) -> list[Photo]:
         """Photos as old, all of whose findings have been confirmed for as long."""
         found = self._db.conn.execute(
-            "SELECT frame.id, frame.file FROM milestone JOIN frame ON frame.round_id = milestone.round_id "
-            "AND frame.odometer_m <= milestone.odometer_m WHERE at_s <= ?1 AND frame.file IS NOT NULL AND NOT EXISTS "
+            "SELECT frame.id, frame.file FROM milestone JOIN frame ON frame.round_id = milestone.round_id "  # noqa: S608 - our own words
+            f"AND frame.odometer_m <= milestone.odometer_m WHERE at_s <= ?1 AND frame.file IS NOT NULL AND NOT {OF_HAZARD} "
+            "AND NOT EXISTS "
             "(SELECT 1 FROM finding WHERE best_frame_id = frame.id AND (confirmed_s IS NULL OR confirmed_s > ?1)) LIMIT ?2",
             [before_s, BATCH],
         )

@@ -206,10 +206,11 @@ def m008_evidence(db: Database) -> None:
 
 @MIGRATIONS()
 def m009_hazards(db: Database) -> None:
-    """What the driver says of a hazard stands with its finding; the last pause is found at once, however many presses follow it."""
+    """What the driver says of a hazard stands with its finding; the last pause is found at once, whatever follows it."""
     _run(
         db,
         "ALTER TABLE finding ADD COLUMN note TEXT",
+        "CREATE INDEX finding_of_hazard ON finding (round_id) WHERE label = 'hazard'",
         "CREATE INDEX request_of_pause ON request (id) WHERE kind IN ('pause', 'resume')",
     )
 

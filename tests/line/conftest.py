@@ -125,10 +125,10 @@ def driving(look, monkeypatch):
     return contextmanager(partial(_driving, look, monkeypatch))
 
 
-def _driving(look, monkeypatch, state):
+def _driving(look, monkeypatch, state, backends=()):
     camera = Windscreen()
     monkeypatch.setattr("sync.capture._outside", lambda _: Outside(Receiver(), camera, look, {}, ""))
-    settings = Settings(Unit("cannes", "car-07", state), camera=Camera(width=400, height=300))
+    settings = Settings(Unit("cannes", "car-07", state), camera=Camera(width=400, height=300), backends=backends)
     stop, errors = threading.Event(), []
 
     def drive():

@@ -1,12 +1,15 @@
 """Pause and resume: what the driver asks stands in the table, and nothing of the time between is anywhere."""
 
 import json
+import subprocess
 from contextlib import closing
 
 import pytest
 
+from device.boot import boot_id
 from sync.database import open_database
-from sync.request import put_request
+from sync.faults.cuts import shut_down
+from sync.request import paused, put_request
 
 
 def ask(state, kind):
@@ -50,16 +53,38 @@ def test_between_pause_and_resume_there_is_no_frame_and_no_point_of_the_track(tm
         assert len(json.loads(points)) >= 2
 
 
-def test_a_pause_outlives_the_process_and_ends_with_the_boot(tmp_path, driving, query, until, frames, monkeypatch):
+def test_a_pause_outlives_the_process_and_the_boot(tmp_path, driving, query, until, frames, monkeypatch):
     ask(tmp_path, "pause")
+
+    def paused_in(boot):
+        return lambda: query(tmp_path, "SELECT state, boot FROM condition") == [("paused", boot)]
+
     with driving(tmp_path) as camera:
-        until(lambda: query(tmp_path, "SELECT state FROM condition") == [("paused",)])
+        until(paused_in(boot_id()))
+        assert camera.starts == 0
+    for module in ("sync.capture", "sync.live_round", "sync.request"):
+        monkeypatch.setattr(f"{module}.boot_id", lambda: "f" * 32)
+    with driving(tmp_path) as camera:
+        until(paused_in("f" * 32))
         assert camera.starts == 0
     assert query(tmp_path, "SELECT count(*) FROM round") == [(0,)]
-    monkeypatch.setattr("sync.capture.boot_id", lambda: "f" * 32)
-    monkeypatch.setattr("sync.live_round.boot_id", lambda: "f" * 32)
+    ask(tmp_path, "resume")
     with driving(tmp_path):
         until(lambda: len(frames(tmp_path)) >= 1)
+
+
+def test_a_pause_outlives_a_power_cut(own_disk):
+    open_database(own_disk / "ronde.db").close()
+    with closing(open_database(own_disk / "ronde.db")) as db:
+        put_request(db, "pause")
+        (own_disk / "canary").write_bytes(b"ronde")
+        shut_down(own_disk)
+    subprocess.run(["umount", own_disk], check=True)
+    subprocess.run(["mount", "-o", "loop", own_disk.with_name("image"), own_disk], check=True)
+    canary = own_disk / "canary"
+    assert not canary.exists() or canary.read_bytes() != b"ronde", "the cut took nothing"
+    with closing(open_database(own_disk / "ronde.db")) as db:
+        assert paused(db, "f" * 32).since_s == 0.0
 
 
 @pytest.mark.parametrize("presses", [("pause", "resume"), ("resume",), ("pause", "pause", "resume"), ("hazard",)])
