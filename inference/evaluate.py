@@ -7,7 +7,7 @@ model's three cracks count as one, by the highest of their scores.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ DONE, FAULT, REFUSED = 0, 1, 2
 EXIT_CODES = """exit codes: 0 done; 1 a fault of ours; 2 wrong use, or a model or data that cannot be used.
 
 mAP50, ap50, threshold (of the best F1) and centre_hit (share of true boxes that hold the centre of a box found at that threshold)
-are counted at --iou: 0.5 unless said otherwise. mAP50_95 is COCO's mean over 0.5 to 0.95. latency_ms is the model alone."""
+are counted at --iou: 0.5 unless said otherwise. mAP50_95 is COCO's mean over 0.5 to 0.95. latency_ms is the model alone.
+A safety model is judged per picture too (by_picture), at its own thresholds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,12 +132,19 @@ def _table(report: dict[str, Any]) -> str:
     for label, precision in report["ap50"].items():
         numbers = f"{_number(report['threshold'][label]):>12}{_number(report['centre_hit'][label]):>12}"
         lines.append(f"{label:<20}{_number(precision):>8}{numbers}")
+    for label, told in report.get("by_picture", {}).items():
+        lines += [f"{label}, per picture: {name} {_share_of(entry)}" for name, entry in told.items()]
     for label, share in report.get("covered_share", {}).items():
         low, high = report["covered_interval_95"][label]
         lines.append(f"{label}: {share:.3f} covered (95 %: {low:.3f} to {high:.3f})")
     if "hidden_area_share" in report:
         lines.append(f"hidden of a picture: {report['hidden_area_share']['median']:.3f} in the median")
     return "\n".join(lines)
+
+
+def _share_of(entry: Mapping[str, Any]) -> str:
+    low, high = entry["interval_95"]
+    return f"{entry['share']:.3f} of {entry['pictures']} (95 %: {low:.3f} to {high:.3f})"
 
 
 def _number(value: float | None) -> str:

@@ -23,6 +23,7 @@ from inference.look import PLAIN_SIGNS
 from inference.manifest import Manifest
 from inference.model import Model
 from inference.people import find_people
+from inference.per_picture import telling
 from inference.scoring import IOUS, Picture, average_precision, best_threshold, centre_hit, covered, interval_95, match, pair
 
 FLOOR = 0.01
@@ -154,6 +155,13 @@ class Trial:
                 "p95": round(float(np.percentile(seen.invoke_s, 95)) * 1e3, 2),
             },
         }
+        if self.manifest.task == "safety":
+            report["by_picture"] = {
+                label: telling([of_label(true, seen.found[true.id], label) for true in self._truth.pictures]).as_json(
+                    self.own_threshold(label)
+                )
+                for label in self.groups
+            }
         if cover:
             counts = {label: (sum(values), len(values)) for label, values in seen.covered.items()}
             report["covered_share"] = {label: round(hits / all_, 4) for label, (hits, all_) in counts.items()}

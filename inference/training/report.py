@@ -14,12 +14,14 @@ from inference.anonymise import AnonymousFrame, belongs, hide
 from inference.detect import Detection
 from inference.paired import ENOUGH, paired_loss
 from inference.people import kept
+from inference.per_picture import best_telling, telling
 from inference.scoring import covered, interval_95
 from inference.training.judge import IOU, LENIENT, VEHICLE, Judged, best_working, pictures_of, precision_of, quiet_from, shown
 from inference.training.sets import SIGNS
 
 Document = dict[str, Any]
 
+MOST_FALSE: Final = 0.01  # of pictures without fire or smoke; two frames of three must agree before an alert is sent
 LEAST_THRESHOLD: Final = 0.05
 COVERED: Final = 0.9  # of a face's or plate's area, to count as hidden
 WANTED_RECALL: Final = 0.97
@@ -52,6 +54,22 @@ def accuracy(exact: Sequence[Judged], small: Sequence[Judged]) -> Document:
 def choose_thresholds(judged: Sequence[Judged], labels: Sequence[str]) -> dict[str, float]:
     """Per label the score with the best F1 on val."""
     return {label: _rounded(best_working(judged, label).threshold) for label in labels}
+
+
+def safety_thresholds(judged: Sequence[Judged], labels: Sequence[str]) -> dict[str, float]:
+    """Per label the score with the best F1 over val's pictures, among those that are quiet on pictures without it."""
+    return {label: _rounded(best_telling([telling(pictures_of(one, label)) for one in judged], MOST_FALSE)) for label in labels}
+
+
+def by_picture(judged: Sequence[Judged], thresholds: Mapping[str, float]) -> Document:
+    """Per set, in how many of its pictures each label is told rightly, and wrongly; `any` is fire or smoke."""
+    document: Document = {}
+    for one in judged:
+        each = {label: telling(pictures_of(one, label)) for label in thresholds}
+        document[f"{one.plan.name} val"] = {
+            label: told.as_json(thresholds[label]) for label, told in each.items() if told.showing or told.without
+        }
+    return document
 
 
 def privacy_thresholds(judged: Sequence[Judged]) -> tuple[dict[str, float], float]:

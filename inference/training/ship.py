@@ -16,7 +16,16 @@ from inference.training.convert import INPUT_SCALE, describe_outputs, multiplica
 from inference.training.fit import trained
 from inference.training.judge import Judged, look_at
 from inference.training.network import STRIDES
-from inference.training.report import Hiding, accuracy, choose_thresholds, hiding, privacy_thresholds, write_report
+from inference.training.report import (
+    Hiding,
+    accuracy,
+    by_picture,
+    choose_thresholds,
+    hiding,
+    privacy_thresholds,
+    safety_thresholds,
+    write_report,
+)
 from inference.training.sets import TASKS, PictureSet, plans_of, read_split, told
 from inference.training.weights import HEIGHT, MEAN, STD, WIDTH, origin
 
@@ -72,6 +81,9 @@ def ship(order: Order) -> None:
 def found_out(task: str, exact: Sequence[Judged], small: Sequence[Judged]) -> Document:
     """What val says of the float and the INT8 network, and the thresholds that follow."""
     document: Document = {"ap50": accuracy(exact, small)}
+    if task == "safety":
+        thresholds = safety_thresholds(small, TASKS[task][0])
+        return {"thresholds": thresholds} | document | {"by_picture": by_picture(small, thresholds)}
     if task != "privacy":
         return {"thresholds": choose_thresholds(small, TASKS[task][0])} | document
     thresholds, alone = privacy_thresholds(small)
@@ -104,7 +116,7 @@ def describe(path: Path, name: str, task: str) -> Document:
         numbers |= {"scale": INPUT_SCALE, "zero_point": 0}
     return {
         "name": name,
-        "task": "privacy" if task == "privacy" else "roads",  # the place that it can take in a look
+        "task": task,  # the place that it can take in a look
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "multiplications": multiplications(path),

@@ -20,6 +20,7 @@ BINS = 11
 QUANTIZED = schema.TensorType.INT8
 TYPES = {"int8": schema.TensorType.INT8, "uint8": schema.TensorType.UINT8, "float32": schema.TensorType.FLOAT32}
 
+SAFETY = [{"labels": ["fire", "smoke"], "encoding": "log_distance"}]
 PRIVACY = [
     {"labels": ["person", "vehicle"], "encoding": "distance_bins"},
     {"labels": ["plate", "face"], "encoding": "log_distance"},
@@ -184,7 +185,7 @@ def tiny_tflite(heads, io, real=False):
 
 def write_model(folder, name, task, *, io="int8", real=False, edit=None, spoil=None):
     """Writes NAME.tflite and NAME.json. `spoil` damages the file's bytes before they are hashed, `edit` changes the manifest."""
-    heads = PRIVACY if task == "privacy" else ROADS
+    heads = {"privacy": PRIVACY, "roads": ROADS, "safety": SAFETY}[task]
     content, described = tiny_tflite(heads, io, real)
     if spoil:
         content = spoil(content)

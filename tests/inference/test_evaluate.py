@@ -110,6 +110,19 @@ def test_an_unknown_crack_is_any_of_the_models_cracks(model_file, given, capsys)
     assert report["ap50"] == {"crack": 1}
 
 
+def test_fire_and_smoke_are_judged_by_picture(model_file, given, capsys):
+    kinds = [{"id": 1, "name": "fire"}, {"id": 2, "name": "smoke"}]
+    burning = (street(1, (RED, NEAR)), [(1, (0, 0, 190, 120))])  # somewhere in it: its edges do not matter
+    arguments = given(kinds, [burning, (street(2), [(1, AROUND_OTHER)]), (street(3, (RED, OTHER)), []), (street(4), [])])
+    model = model_file("safety")
+    code, out, _ = run(capsys, "--model", model, *arguments, "--json")
+    told = json.loads(out)["by_picture"]["fire"]
+    assert code == 0
+    assert {name: (entry["share"], entry["pictures"]) for name, entry in told.items()} == {"recall": (0.5, 2), "alarms": (0.5, 2)}
+    _, out, _ = run(capsys, "--model", model, *arguments)
+    assert "fire, per picture: recall 0.500 of 2 (95 %: 0.095 to 0.905)" in out
+
+
 def test_detections_are_written_as_coco_results(model_file, given, capsys, tmp_path):
     pictures = [(street(1, (RED, NEAR)), []), (street(2, (GREEN, OTHER)), [(9, AROUND_OTHER)])]
     out = tmp_path / "found.json"

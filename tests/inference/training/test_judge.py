@@ -9,7 +9,17 @@ import pytest
 from inference.coco import TruePicture
 from inference.detect import Detection
 from inference.training.judge import Judged, best_working, precision_of, quiet_from, shown
-from inference.training.report import Hiding, accuracy, alarms, choose_thresholds, hiding, privacy_thresholds, write_report
+from inference.training.report import (
+    Hiding,
+    accuracy,
+    alarms,
+    by_picture,
+    choose_thresholds,
+    hiding,
+    privacy_thresholds,
+    safety_thresholds,
+    write_report,
+)
 from inference.training.sets import DRAWN, PictureSet
 
 
@@ -164,3 +174,13 @@ def test_the_report_tells_every_label_and_alarm(tmp_path):
     text = (tmp_path / "report.md").read_text()
     assert "| a val | pothole | 1 | 1.000 | 1.000 |" in text
     assert "| signs | pothole | 100.0 |" in text
+
+
+def test_fire_is_judged_by_picture_and_lamps_bound_its_threshold():
+    burning = judged([[("fire", A)], [("fire", B)], []], [[("fire", 0.9, B)], [("fire", 0.4, B)], []], labels=("fire",))
+    lamps = judged([[]] * 50, [[("fire", 0.6, A)]] * 2 + [[]] * 48, name="lamps", absent=("fire",), labels=())
+    assert safety_thresholds([burning], ("fire",)) == {"fire": 0.4}
+    assert safety_thresholds([burning, lamps], ("fire",)) == {"fire": 0.9}
+    told = by_picture([burning, lamps], {"fire": 0.5})
+    assert told["a val"]["fire"]["recall"] | {"interval_95": None} == {"share": 0.5, "interval_95": None, "pictures": 2}
+    assert told["lamps val"]["fire"]["alarms"]["share"] == 0.04
