@@ -102,9 +102,16 @@ Arrival = tuple[float, Mapping[str, Any] | Exposure]
 """A moment on the boot clock, and the TPV or the exposure that arrives then."""
 
 
-def senses(truth: Driven, receiver: Receiver, camera: Camera, rng: np.random.Generator, read: Read = blank) -> Iterator[Arrival]:
+def senses(
+    truth: Driven,
+    receiver: Receiver,
+    camera: Camera,
+    rng: np.random.Generator,
+    read: Read = blank,
+    started_at: datetime = STARTED_AT,
+) -> Iterator[Arrival]:
     """All that arrives in a drive, in order; `read` gives the pictures, when they are wanted."""
-    told: list[Arrival] = [(BOOT_S + late_s, report) for late_s, report in reports(truth, receiver, rng)]
+    told: list[Arrival] = [(BOOT_S + late_s, report) for late_s, report in reports(truth, receiver, rng, started_at)]
     return heapq.merge(told, _exposures(truth, camera, rng, read), key=lambda each: each[0])
 
 

@@ -10,6 +10,8 @@ from sync.bench_arguments import DOES as BENCH_DOES
 from sync.bench_arguments import add_bench_options
 from sync.calibrate_command import DOES as CALIBRATE_DOES
 from sync.calibrate_command import add_calibrate_options
+from sync.demo_options import DOES as DEMO_DOES
+from sync.demo_options import add_demo_options
 from sync.map.options import add_map_options
 from sync.provision_arguments import DOES as PROVISION_DOES
 from sync.provision_arguments import add_subcommands
@@ -72,14 +74,8 @@ def _add_json(command: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(commands: Any) -> None:
-    command = _add(
-        commands,
-        "demo",
-        "Drive a street that ronde draws itself, from the camera to the backend. Draws a recorded drive, replays it, delivers "
-        "its events through a broker on this machine to the receiver, and says what came of it. Writes below --out.",
-    )
-    command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where to write (default: %(default)s)")
-    command.add_argument("--seconds", type=float, default=60.0, help="length of the drive (default: %(default)g)")
+    command = _add(commands, "demo", DEMO_DOES)
+    add_demo_options(command)
     _add_json(command)
 
 

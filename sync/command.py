@@ -15,7 +15,6 @@ from provisioning.log import set_up
 from provisioning.settings import read_settings
 from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
-from sync import demo
 from sync.arguments import build_parser
 from sync.bar import Bar
 from sync.benches import REFUSED as BENCH_REFUSED
@@ -24,6 +23,7 @@ from sync.calibrate import CalibrationRefused
 from sync.calibrate_command import run_calibrate
 from sync.capture import run_capture
 from sync.delivery import deliver_once, run_sync
+from sync.demo_options import DemoRefused
 from sync.doctor import check_unit
 from sync.erase import EraseRefused, run_erase
 from sync.exit import DONE, OUR_FAULT, UNDONE, WRONG_USE
@@ -43,6 +43,7 @@ REFUSED = (
     AlreadyRunning,
     CalibrationRefused,
     DatabaseRefused,
+    DemoRefused,
     DriveRefused,
     EraseRefused,
     ExportRefused,
@@ -79,9 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    result = demo.run_demo(args.out, args.seconds, say=lambda line: print(line, file=sys.stderr))
-    print(json.dumps(result) if args.json else demo.in_words(result))
-    return DONE if result["done"] else UNDONE
+    from sync.demo_command import run_demo_command  # noqa: PLC0415 - it serves a map and draws a street: a unit starts sooner
+
+    return run_demo_command(args, _until_told)
 
 
 def _replay(args: argparse.Namespace) -> int:

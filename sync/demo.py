@@ -1,135 +1,208 @@
-"""`ronde demo`: the whole line on one machine, from a street that ronde draws to findings at a receiver.
+"""`ronde demo`: the whole product on one machine: two rounds of a car through a street that ronde draws, a week apart.
 
-Nothing is played: the drive is drawn and recorded, then it goes through the line of the car, the outbox, a real MQTT broker on
-loopback, and the reference receiver, whose database is the proof.
+Nothing is played: the line, the outbox, `ronde sync`, the broker, the receiver and the map are those of a town. Only the street
+is drawn, and so its truth is known.
 """
 
 import json
-import socket
-import sqlite3
+import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol
 
-from device.street.recording import draw_drive
-from provisioning.settings import Backend, Settings, Unit
-from sync.delivery import deliver_once
+from sqlite_utils import Database
+
+from device.boot import boot_id, now_s
+from device.street.drive import TownDrive
+from device.street.furnish import make_scene
+from device.street.seeds import Purpose
+from provisioning.settings import Backend, Camera, Settings, Unit
+from sync.condition import Condition, Teller
+from sync.database import open_database
+from sync.demo_options import LEAST_M, MOST_M, DemoRefused
+from sync.demo_ride import Moment, Ride, town_drive
+from sync.demo_town import RECEIVER_DB, broker, delivering, receiver, stored, town_map
+from sync.demo_truth import Told, changes, score
 from sync.export import export_findings
-from sync.receiver import run_receiver
-from sync.replay import replay
-from sync.report import in_words as report_in_words
+from sync.health import BYTES_KEY
+from sync.outbox import Outbox
+from sync.replay import load_models
+from sync.rounds import only_one
 
-BROKER = """\
-id = 0
-
-[router]
-id = 0
-max_connections = 100
-max_outgoing_packet_count = 200
-max_segment_size = 104857600
-max_segment_count = 10
-
-[v5.1]
-name = "v5-1"
-listen = "127.0.0.1:{port}"
-next_connection_delay_ms = 1
-    [v5.1.connections]
-    connection_timeout_ms = 60000
-    max_payload_size = 262144
-    max_inflight_count = 100
-    dynamic_filters = true
-"""
-"""A broker of MQTT 5 for this machine alone."""
-
-RECEIVER_DB = "receiver.db"
-LISTENING_S = 30.0
+PURPOSE: Final[Purpose] = "demo"
+SEED = 1
+APART: Final = timedelta(days=7)
+"""Between the two rounds."""
+CAMERA: Final = Camera(kind="simulated", width=640, height=480)
+DELIVERED_S = 60.0
+"""How long the end waits for the receiver to have it all."""
+MARK, GEOJSON, UNIT = "demo.json", "findings.geojson", "unit"
+OWN: Final = (UNIT, RECEIVER_DB, f"{RECEIVER_DB}-wal", f"{RECEIVER_DB}-shm", "broker.toml", GEOJSON)
+"""What a demo that is driven anew removes of the last one; nothing else in its folder is touched."""
 
 
-def run_demo(out: Path, seconds: float, *, say: Callable[[str], None]) -> dict[str, Any]:
-    """Draw, drive, deliver, receive; what came of it. `say` is told each step as it begins."""
-    out = out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    drive, state = out / "drive", out / "unit"
-    if not (drive / "frames.csv").exists():
-        say(f"1/3  drawing {seconds:g} s of a street into {drive}")
-        draw_drive(drive, seconds=seconds, purpose="demo")
-    say(f"2/3  driving it: photos, hiding and detection into {state}")
-    with _broker(out) as url:
-        settings = Settings(Unit("demo", "car-01", state), backends=(Backend("roads", url, None, None, None),))
-        report = replay(drive, state, settings)
-        say(f"3/3  delivering over MQTT ({url}) to a receiver")
-        with _receiver(url, out / RECEIVER_DB):
-            deliveries = deliver_once(settings)
-    findings = out / "findings.geojson"
-    findings.write_text(json.dumps(export_findings(state / "ronde.db")) + "\n", encoding="utf-8")
-    stored = _stored(out / RECEIVER_DB)
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Events that the unit made, that still wait in its outbox, and bytes that it sent."""
+
+    made: int
+    waiting: int
+    bytes: int
+
+
+class Screen(Protocol):
+    """What is told of a demo as it goes on."""
+
+    def begin(self, folder: Path) -> None:
+        """This folder is the demo's."""
+        ...
+
+    def opened(self, address: str) -> None:
+        """The map is served there."""
+        ...
+
+    def show(self, moment: Moment, sent: Sent) -> None:
+        """It has come so far: told at each fix and photo."""
+        ...
+
+    def stay(self, result: Mapping[str, Any], address: str, idle: Callable[[], None]) -> None:
+        """It is done, and the map is served until this returns; `idle` is to be called every few seconds until then."""
+        ...
+
+
+def run_demo(out: Path, metres: float, stop: threading.Event, screen: Screen) -> dict[str, Any] | None:
+    """Drive, deliver and receive into `out`; what came of it, or None where it was told to stop before the end.
+
+    A folder that holds a finished demo is shown again; one that was cut off is driven anew.
+
+    Raises:
+        DemoRefused: `out` holds something else, or no such distance can be driven.
+        AlreadyRunning: another demo uses the folder.
+    """
+    if not LEAST_M <= metres <= MOST_M:
+        raise DemoRefused(f"--metres {metres:g} cannot be driven; allowed: {LEAST_M:g} to {MOST_M:g}")
+    folder = out.resolve()
+    _look_into(folder)
+    with only_one(folder, "capture"), ExitStack() as stack:
+        screen.begin(folder)
+        result = _finished(folder, metres)
+        if result is not None:
+            address = stack.enter_context(town_map(folder / RECEIVER_DB))
+            screen.opened(address)
+            screen.stay(result, address, lambda: None)
+            return result
+        _begin(folder)
+        scene = make_scene(PURPOSE, SEED)
+        drives = [town_drive(scene, number, metres) for number in (1, 2)]
+        url = stack.enter_context(broker(folder))
+        stack.enter_context(receiver(url, folder / RECEIVER_DB))
+        address = stack.enter_context(town_map(folder / RECEIVER_DB))
+        screen.opened(address)
+        unit = Unit("demo", "car-01", folder / UNIT)
+        settings = Settings(unit, camera=CAMERA, backends=(Backend("roads", url, None, None, None),))
+        db = stack.enter_context(closing(open_database(unit.state / "ronde.db")))
+        stack.enter_context(delivering(settings))
+        result = _drive(settings, db, drives, stop, screen)
+        if result is not None:
+            _finish(folder, metres, result)
+            screen.stay(result, address, _standing(db))
+    return result
+
+
+def _drive(
+    settings: Settings, db: Database, drives: Sequence[TownDrive], stop: threading.Event, screen: Screen
+) -> dict[str, Any] | None:
+    """Both rounds and their delivery."""
+    began_s, cpu_s = time.monotonic(), time.process_time()
+    models, scene = load_models(settings.models), drives[0].scene
+    ended_at = datetime.now(timezone.utc).replace(microsecond=0)
+    rounds, scores = [], []
+    for drive in drives:
+        ride = Ride(settings, db, models, drive)
+        started_at = ended_at - timedelta(seconds=round(drive.seconds)) - APART * (len(drives) - drive.round)
+        report = ride.go(started_at, lambda moment: screen.show(moment, _sent(db)), stop)
+        if report is None:
+            return None
+        scores.append(score(scene, drive.round, ride.witness, _told(db, ride.round_id)))
+        rounds.append({"report": report, "findings": scores[-1].labels, "hiding": ride.witness.hiding()})
+    delivered = _delivered(db, stop)
+    state = settings.unit.state
     return {
-        "done": deliveries.done,
-        "report": report,
-        "delivery": deliveries.as_json(),
-        "stored": stored,
-        "folder": str(out),
-        "geojson": str(findings),
+        "done": delivered,
+        "folder": str(state.parent),
+        "rounds": rounds,
+        "changes": changes(scene, *scores),
+        "stored": stored(state.parent / RECEIVER_DB),
+        "sent_bytes": _sent(db).bytes,
+        "photo_bytes": sum(file.stat().st_size for file in state.rglob("*.jpg")),
+        "took_s": round(time.monotonic() - began_s, 1),
+        "cpu_s": round(time.process_time() - cpu_s, 1),
     }
 
 
-def in_words(result: Mapping[str, Any]) -> str:
-    """What a newcomer reads at the end."""
-    folder = result["folder"]
-    stored = ", ".join(f"{count} {stream}" for stream, count in result["stored"].items())
-    return "\n".join(
-        [
-            "",
-            report_in_words(result["report"]),
-            f"received: {stored}; each stored once" if result["done"] else f"not delivered: {result['delivery']}",
-            "",
-            f"photos, people hidden   {folder}/unit/frames/",
-            f"findings for a map      {result['geojson']}",
-            f"the unit's database     {folder}/unit/ronde.db",
-            f"the backend's database  {folder}/{RECEIVER_DB}",
-            "",
-            "next: drive your own recording with  ronde replay DRIVE --out DIR  (docs/drives.md)",
-        ]
-    )
+def _told(db: Database, round_id: str) -> list[Told]:
+    rows = db.conn.execute("SELECT label, latitude_deg, longitude_deg, uncertainty_m FROM finding WHERE round_id = ?", [round_id])
+    return [Told(*row) for row in rows]
 
 
-@contextmanager
-def _broker(folder: Path) -> Iterator[str]:
-    """A real MQTT broker on loopback for the length of the block; its address."""
-    from iotcore import Broker  # noqa: PLC0415 - of the extra [backend]; a unit has no broker
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = folder / "broker.toml"
-    config.write_text(BROKER.format(port=port), encoding="utf-8")
-    with Broker(config_path=str(config)):
-        yield f"mqtt://127.0.0.1:{port}"
+def _sent(db: Database) -> Sent:
+    waiting = Outbox(db).size().rows
+    (sent,) = db.conn.execute("SELECT coalesce(sum(value), 0) FROM setting WHERE key GLOB ?", [f"{BYTES_KEY}*"]).fetchone()
+    made = db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+    return Sent(made[0] if made else 0, waiting, int(sent))
 
 
-@contextmanager
-def _receiver(url: str, file: Path) -> Iterator[None]:
-    """The reference receiver in a thread, listening."""
-    stop, listening = threading.Event(), threading.Event()
-    options = {"db_url": f"sqlite:///{file}", "stop": stop, "listening": listening.set}
-    thread = threading.Thread(target=run_receiver, args=(url,), kwargs=options, name="receiver")
-    thread.start()
-    try:
-        if not listening.wait(LISTENING_S):
-            raise RuntimeError(f"the receiver does not reach the broker at {url}")
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def _delivered(db: Database, stop: threading.Event) -> bool:
+    """Waits until the receiver has confirmed everything; whether it has."""
+    outbox, until_s = Outbox(db), time.monotonic() + DELIVERED_S
+    while outbox.size().rows and time.monotonic() < until_s and not stop.is_set():
+        stop.wait(0.1)
+    return not outbox.size().rows and not outbox.refused()
 
 
-def _stored(file: Path) -> dict[str, int]:
-    """What the receiver holds: events per stream."""
-    db = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-    try:
-        rows = db.execute("SELECT type, count(*) FROM event GROUP BY type ORDER BY type").fetchall()
-    finally:
-        db.close()
-    return {kind.removeprefix("ronde.").removesuffix(".v1"): count for kind, count in rows}
+def _standing(db: Database) -> Callable[[], None]:
+    """Says again and again that the car stands: who is silent is taken for broken."""
+    teller = Teller(db, boot_id())
+    return lambda: teller.tell(Condition("waiting", ("stopped",), {"time_source": "gnss"}), now_s())
+
+
+def _look_into(folder: Path) -> None:
+    """See that nobody else's things are there."""
+    if folder.exists() and not (folder / MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DemoRefused(f"{folder} is there and holds no demo: name a new folder with --out")
+
+
+def _finished(folder: Path, metres: float) -> dict[str, Any] | None:
+    """The result of a demo of this length that went to its end here."""
+    if not (folder / MARK).exists():
+        return None
+    held = json.loads((folder / MARK).read_text(encoding="utf-8"))
+    result: dict[str, Any] | None = held["result"] if held["metres"] == metres else None
+    return result
+
+
+def _begin(folder: Path) -> None:
+    """An empty unit and an empty town."""
+    _write(folder, 0.0, None)
+    for name in OWN:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    (folder / UNIT).mkdir()
+
+
+def _finish(folder: Path, metres: float, result: Mapping[str, Any]) -> None:
+    (folder / GEOJSON).write_text(json.dumps(export_findings(folder / UNIT / "ronde.db")) + "\n", encoding="utf-8")
+    _write(folder, metres, result)
+
+
+def _write(folder: Path, metres: float, result: Mapping[str, Any] | None) -> None:
+    partial = folder / f"{MARK}.part"
+    partial.write_text(json.dumps({"metres": metres, "result": result}) + "\n", encoding="utf-8")
+    partial.replace(folder / MARK)
