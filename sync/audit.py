@@ -24,6 +24,7 @@ from device.frame import TimeSource
 from provisioning.durable import sync_folder, write_durably
 from provisioning.log import COORDINATE_WORDS
 from sync.event import compact, iso
+from sync.failure import DatabaseFailed, disk_failure
 from sync.owner import as_owner
 
 LOG: Final = "audit.jsonl"
@@ -53,7 +54,7 @@ What = Literal[
 Field = str | int | float | bool | None
 
 
-class AuditNotWritten(Exception):
+class AuditNotWritten(DatabaseFailed):
     """The disk did not take a line: what it should tell of must not happen. One sentence."""
 
 
@@ -84,7 +85,8 @@ class Audit:
                 head = self._mended(log, moment, clock)
                 return self._add(log, head, _line(head, what, moment, clock, about))
         except OSError as error:
-            raise AuditNotWritten(f"{self._state / LOG} cannot be written: {error.strerror or error}") from error
+            failure = disk_failure(f"{self._state / LOG} cannot be written", error)
+            raise AuditNotWritten(failure.code, str(failure)) from error
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -137,6 +139,12 @@ def noted_head(state: Path) -> Head:
         return Head(int(document["lines"]), str(document["sha256"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Head()
+
+
+def told_of_audit(state: Path) -> dict[str, Any]:
+    """What health says of the log, nothing before its first line: with it a backend can tell that lines are gone."""
+    head = noted_head(state)
+    return {"audit": asdict(head)} if head.lines else {}
 
 
 def number_of(line: bytes) -> int | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from sync.erasing import holds_up
 from sync.failure import DatabaseDamaged, DatabaseFailed, DatabaseRefused, disk_failure, failure_of, named
 from sync.hold import hold_folder, inode_of, is_marked, mark_damaged, mark_of
 from sync.pages import PAGE
@@ -47,6 +48,8 @@ class Held(Database):
 
     def look_up(self) -> None:
         """Raises `DatabaseDamaged` where another process asks to let go."""
+        if holds_up(self.file.parent):
+            raise DatabaseDamaged(f"{self.file} is to be erased", told=True)
         if self._mark.exists() and is_marked(self.file):
             raise DatabaseDamaged(f"{self.file} is damaged: another process has found it so", told=True)
 
@@ -90,6 +93,8 @@ def open_database(file: Path) -> Held:
         DatabaseFailed: it cannot be used now.
     """
     _need_folder(file)
+    if holds_up(file.parent):
+        raise DatabaseFailed("database_locked", f"{file} is being erased")
     hold = hold_folder(file.parent, fcntl.LOCK_SH)
     assert hold is not None
     db: Database | None = None

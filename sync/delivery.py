@@ -20,6 +20,8 @@ from provisioning.good import keep_good
 from provisioning.log import events
 from provisioning.settings import Backend, Settings
 from sync.broker import Broker, Message, Session, address_of
+from sync.commands_erase import erase_where_asked
+from sync.commands_obeyed import Leave, Obedience
 from sync.custody import held
 from sync.database import open_database
 from sync.event import Event, birth_data, compact, payload, state_data, topic
@@ -136,19 +138,28 @@ def run_sync(
         log.error("settings_fell_back", reason=settings.fallback)
     elif settings.source is not None:
         keep_good(settings.source)
-    servings = [Serving(settings, backend) for backend in settings.backends]
+    leave = Leave()
+    while not (stop.is_set() or leave.restart.is_set()):
+        leave = Leave()
+        erase_where_asked(settings)
+        _deliver(settings, stop, leave, health_s, alive)
+
+
+def _deliver(settings: Settings, stop: threading.Event, leave: Leave, health_s: float, alive: Callable[[], None]) -> None:
+    """Delivers until told to stop, or a command ends it."""
+    servings = [Serving(settings, backend, leave) for backend in settings.backends]
     tending = Tending(settings, lambda: {code for serving in servings for code in serving.alarms()}, health_s)
     tending.look_over()
     pool = ThreadPoolExecutor(max(1, len(settings.backends)), "sync")
-    running = [pool.submit(serving.run, stop) for serving in servings]
+    running = [pool.submit(serving.run, leave.over) for serving in servings]
     try:
-        tending.run(partial(_over, stop, running, alive))
+        tending.run(partial(_over, stop, leave, running, alive))
     finally:
-        stop.set()
+        leave.over.set()
         pool.shutdown()
 
 
-def _over(stop: threading.Event, running: Sequence[Future[None]], alive: Callable[[], None]) -> bool:
+def _over(stop: threading.Event, leave: Leave, running: Sequence[Future[None]], alive: Callable[[], None]) -> bool:
     """Waits a little; whether to stop. A thread that ended by a bug ends everything."""
     alive()
     if running:
@@ -156,15 +167,16 @@ def _over(stop: threading.Event, running: Sequence[Future[None]], alive: Callabl
             ended.result()
     else:
         stop.wait(POLL_S)
-    return stop.is_set()
+    return stop.is_set() or leave.over.is_set()
 
 
 class Serving:
     """One backend, with a database connection that is made again whenever the database was."""
 
-    def __init__(self, settings: Settings, backend: Backend) -> None:
+    def __init__(self, settings: Settings, backend: Backend, leave: Leave) -> None:
         self._settings = settings
         self._backend = backend
+        self._leave = leave
         self._rest = Rest(backend.name, log, time.monotonic)
         self._publisher: Publisher | None = None
 
@@ -185,7 +197,8 @@ class Serving:
         try:
             with held(settings.unit.state / DATABASE) as db:
                 self._rest.over()
-                self._publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db))
+                obeys = Obedience(settings, db, self._leave)
+                self._publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db), obeys=obeys)
                 self._publisher.run(stop)
         except (DatabaseFailed, DatabaseDamaged) as error:
             self._rest.begin(error)

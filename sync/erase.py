@@ -13,30 +13,28 @@ import sqlite3
 import struct
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from sqlite_utils import Database
 
-from device.boot import boot_id
 from provisioning.durable import sync_folder, write_durably
 from provisioning.settings import read_settings
-from sync import numbers
-from sync.custody import LONG_AGO
-from sync.database import open_tables, transaction
+from sync import erasing, numbers, renewal
+from sync.audit import HEAD, LOG, Audit
+from sync.authorised import FLOOR_FILE
+from sync.erase_kept import kept_of
 from sync.exit import DONE, UNDONE
 from sync.failure import disk_failure
 from sync.hold import hold_folder
-from sync.numbers import Numbers
-from sync.outbox import Outbox
+from sync.owner import as_owner
 from sync.rounds import AlreadyRunning, only_one
-from sync.tables import MIGRATIONS
 
 DATABASE: Final = "ronde.db"
 FRAMES: Final = "frames"
-KEPT: Final = (numbers.FILE, "ballast", "capture.lock", "sync.lock")
+KEPT: Final = (numbers.FILE, "ballast", "capture.lock", "sync.lock", LOG, HEAD, FLOOR_FILE, erasing.ASKED, renewal.ASKED)
 """What else lies in the folder and says nothing about anybody; and the last good copy of a configuration (`*.good`)."""
 FITRIM: Final = 0xC0185879
 """linux/fs.h: tells the disk which blocks are free, so that it forgets what was in them."""
@@ -117,6 +115,7 @@ def run_erase(args: argparse.Namespace) -> int:
             if input("Erase all of it? [y/N] ").strip().lower() not in {"y", "yes"}:
                 return UNDONE
         erased = replace(erase(state), discarded=discard(state))
+        note(state, erased.contents, "a person")
     print(json.dumps(erased.as_json()) if args.json else erased.in_words())
     return DONE
 
@@ -125,7 +124,7 @@ def _alone(state: Path) -> ExitStack:
     """Nobody captures, nobody sends, and nobody else has the database open, as long as this is."""
     with ExitStack() as stack:
         try:
-            with _as_owner(state):
+            with as_owner(state):
                 stack.enter_context(only_one(state, "capture"))
                 stack.enter_context(only_one(state, "sync"))
         except AlreadyRunning as error:
@@ -134,6 +133,15 @@ def _alone(state: Path) -> ExitStack:
         assert hold is not None
         stack.callback(os.close, hold)
         return stack.pop_all()
+
+
+def note(state: Path, contents: Contents, by: str) -> None:
+    """Says in the audit log what was erased, and who wanted it.
+
+    Raises:
+        AuditNotWritten: the disk does not take it.
+    """
+    Audit(state).append("erased", {"by": by, **asdict(contents)})
 
 
 def contents_of(state: Path) -> Contents:
@@ -163,10 +171,10 @@ def erase(state: Path) -> Erased:
     Raises:
         DatabaseFailed: the disk does not do it; some of it may be gone.
     """
-    contents, given, last_round = contents_of(state), _given(state), _last_round(state)
+    contents, kept = contents_of(state), kept_of(state / DATABASE)
     try:
-        with _as_owner(state):
-            write_durably(state / numbers.FILE, json.dumps(asdict(given)).encode())
+        with as_owner(state):
+            write_durably(state / numbers.FILE, json.dumps(asdict(kept.given)).encode())
         # A log without its database would be salvaged, and a photo without its row is only swept: so logs first, photos last.
         for file in (*sorted(_databases(state), key=_log_first), state / FRAMES):
             if file.is_dir():
@@ -176,26 +184,9 @@ def erase(state: Path) -> Erased:
         sync_folder(state)
     except OSError as error:
         raise disk_failure(f"{error.filename or state} cannot be erased", error) from error
-    with _as_owner(state):
-        _begin(state, given, last_round)
+    with as_owner(state):
+        kept.begin(state / DATABASE)
     return Erased(contents, tuple(_strangers(state)))
-
-
-@contextmanager
-def _as_owner(state: Path) -> Iterator[None]:
-    """As root, what is made is made as the folder's owner: the services are not root, and have to go on with it."""
-    owner = state.stat()
-    if os.geteuid() != 0 or owner.st_uid == 0:
-        yield
-        return
-    group = os.getegid()
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
 
 
 def _databases(state: Path) -> Iterator[Path]:
@@ -223,37 +214,6 @@ def _count(file: Path, table: str) -> int | None:
 
 def _look(file: Path) -> Database:
     return Database(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True))
-
-
-def _given(state: Path) -> Numbers:
-    """The highest numbers ever given, by the database and by what was noted beside it."""
-    noted = numbers.noted(state)
-    with suppress(sqlite3.Error), closing(_look(state / DATABASE)) as db:
-        now = numbers.given(db)
-        return Numbers(max(now.sequence, noted.sequence), max(now.health, noted.health))
-    return noted
-
-
-def _last_round(state: Path) -> str | None:
-    """The last round since this start of the computer: the next one must not have its name, nor its events their ids."""
-    prefix = f"{boot_id()[:8]}-"
-    names = [each.name for each in (state / FRAMES).glob(f"{prefix}*")]
-    with suppress(sqlite3.Error), closing(_look(state / DATABASE)) as db:
-        names += [name for (name,) in db.conn.execute("SELECT id FROM round WHERE id GLOB ?", [f"{prefix}*"])]
-    counted = [int(number) for name in names if (number := name.removeprefix(prefix)).isdigit()]
-    return f"{prefix}{max(counted)}" if counted else None
-
-
-def _begin(state: Path, given: Numbers, last_round: str | None) -> None:
-    """A new, empty database that goes on counting."""
-    with closing(open_tables(state / DATABASE, MIGRATIONS)) as db, transaction(db):
-        Outbox(db).continue_above(given.sequence)
-        db.conn.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('health', ?)", [given.health])
-        if last_round is not None:
-            db.conn.execute(
-                "INSERT INTO round (id, ended_at, software, models, settings) VALUES (?, ?, '', '{}', '{}')",
-                [last_round, LONG_AGO],
-            )
 
 
 def discard(state: Path) -> bool:

@@ -11,6 +11,8 @@ from sqlite_utils import Database
 
 from device.boot import boot_id, now_s
 from provisioning.settings import Backend, Unit
+from sync.audit import told_of_audit
+from sync.commands_book import told_of_commands
 from sync.database import next_number, transaction
 from sync.event import Event, event_id, health_data
 from sync.outbox import Outbox
@@ -48,7 +50,7 @@ def _data(db: Database, state: Path, thermal: Path, *, boot: str, boot_s: float,
     outbox = Outbox(db)
     size = outbox.size()
     counters = told["counters"]
-    return health_data(
+    data = health_data(
         boot=boot,
         uptime_s=boot_s,
         state=told["state"],
@@ -65,6 +67,7 @@ def _data(db: Database, state: Path, thermal: Path, *, boot: str, boot_s: float,
         bytes_day=_bytes_since(db, f"{at:%Y-%m-%d}"),
         bytes_month=_bytes_since(db, f"{at:%Y-%m}"),
     )
+    return data | told_of_commands(db) | told_of_audit(state)
 
 
 def _condition(db: Database, boot: str, boot_s: float) -> dict[str, Any]:

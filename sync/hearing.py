@@ -19,7 +19,7 @@ log = events("sync")
 
 
 class Hearing:
-    """`trouble` is what the broker complains of, None where it does not."""
+    """`trouble` is what the broker complains of, None where it does not. `commands` are those that nobody has looked at yet."""
 
     def __init__(
         self, backend: Backend, ack_topic: str, flight: Flight, ledger: Ledger, *, clock: Callable[[], float], again_s: float
@@ -33,7 +33,7 @@ class Hearing:
         self._absent_s = ABSENT_S
         self.trouble: str | None = None
         self.rubbish = 0
-        self.commands_refused = 0
+        self.commands: list[bytes] = []
 
     def take(self, outcomes: list[Outcome]) -> Lost | None:
         """Notes what was said; returns the end of the connection where it is among it."""
@@ -76,8 +76,7 @@ class Hearing:
 
     def _received(self, received: Received) -> None:
         if received.topic != self._ack_topic:
-            self.commands_refused += 1
-            log.warning("command_refused", backend=self._backend.name, reason="this version obeys no commands")
+            self.commands.append(received.payload)
             return
         said = answer_of(received.payload)
         if said is None:

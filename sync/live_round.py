@@ -33,6 +33,7 @@ from sync.request import paused_since_s
 from sync.round_store import Recipients, RoundStore
 from sync.rounds import next_round_id
 from sync.safety import SafetyWatch
+from sync.satellite_time import Noting
 
 CHECK_EVERY_S = 1.0
 HANGS_S = 30.0
@@ -98,6 +99,7 @@ class LiveRound:
         self._stalls = 0
         self._checked_s = now_s()
         self._teller = Teller(db, self._boot)
+        self._time = Noting(db, self._boot)
 
     def run(self) -> None:
         """Photograph until told to stop or to pause.
@@ -164,6 +166,7 @@ class LiveRound:
             self._store.start(fix.taken_at)
             log.info("round_began", round_id=self._round_id)
         self._fix = fix
+        self._time.note(fix)
         self._line.take_fix(fix)
 
     def _begin(self) -> None:

@@ -15,6 +15,7 @@ from device.backoff import Backoff
 from provisioning.log import events
 from provisioning.settings import Backend, Unit
 from sync.broker import IN_FLIGHT, Broker, Lost
+from sync.commands_obeyed import Obeys, ObeysNobody
 from sync.door import Door
 from sync.event import topic
 from sync.failure import DatabaseFailed, named
@@ -70,8 +71,10 @@ class Publisher:
         clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
         again_s: float = AGAIN_S,
+        obeys: Obeys | None = None,
     ) -> None:
         self._outbox = Outbox(db)
+        self._obeys = obeys or ObeysNobody()
         self._backend = backend
         self._clock = clock
         self._door = Door(backend.name, knock, log, clock=clock, backoff=backoff)
@@ -85,6 +88,7 @@ class Publisher:
         self.confirmed = 0
         self.confirmed_s = clock()
         self.refused = 0
+        self.commands_refused = 0
 
     @property
     def connected(self) -> bool:
@@ -101,11 +105,6 @@ class Publisher:
     def rubbish(self) -> int:
         """How many acknowledgements could not be read."""
         return self._hearing.rubbish
-
-    @property
-    def commands_refused(self) -> int:
-        """How many commands came."""
-        return self._hearing.commands_refused
 
     def alarms(self) -> frozenset[OfSync]:
         """What is wrong now, as codes for health."""
@@ -147,11 +146,20 @@ class Publisher:
         try:
             with named():
                 done = self._connect() if self._door.broker is None else self._serve(self._door.broker, patience_s)
+                self._obey()
         except DatabaseFailed as error:
             self._rest.begin(error)
             return Step.FAILED
         self._rest.over()
         return done
+
+    def _obey(self) -> None:
+        """What was commanded. A command that the database keeps from being obeyed is looked at again."""
+        while self._hearing.commands:
+            if not self._obeys.take(self._hearing.commands[0]):
+                self.commands_refused += 1
+            self._hearing.commands.pop(0)
+        self._obeys.turn()
 
     def _connect(self) -> Step:
         self._book()  # what the last connection left, where it could not be booked

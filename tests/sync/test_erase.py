@@ -27,6 +27,10 @@ from sync.rounds import next_round_id, only_one, sweep
 PATTERN = b"7.0123456 is where the car was"
 BACKEND = Backend("roads", "mqtt://127.0.0.1:1883", None, None, None)
 OLD = f"{boot_id()[:8]}-3"
+FRAME = (
+    "id, round_id, taken_at, time_source, latitude_deg, longitude_deg, accuracy_m, heading_deg, speed_mps, odometer_m, "
+    "position_source, source, file, sha256, hidden, shutter_boot_s"
+)
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def unit(tmp_path, finding_event):
         db.conn.execute(f"INSERT INTO round VALUES ('{OLD}', '2026-11-25T10:00:00.000Z', NULL, '', '{{}}', '{text}', 0)")
         for n in range(3):
             row = place.format(float(n), OLD, n)
-            db.conn.execute(f"INSERT INTO frame VALUES ('{n}', '{OLD}', '2026-11-25T10:00:00.000Z', {row})")
+            db.conn.execute(f"INSERT INTO frame ({FRAME}) VALUES ('{n}', '{OLD}', '2026-11-25T10:00:00.000Z', {row})")
             (state / "frames" / OLD / f"{n}.jpg").write_bytes(PATTERN)
         for n in range(4):
             Outbox(db).put(finding_event(settings.unit, n, text), settings.backends)
