@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.settings import DEFAULT_FILE
+from sync.audit_command import DOES as AUDIT_DOES
+from sync.audit_command import add_audit_options
 from sync.bench_arguments import DOES as BENCH_DOES
 from sync.bench_arguments import add_bench_options
 from sync.calibrate_command import DOES as CALIBRATE_DOES
@@ -36,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_export(commands)
     _add_erase(commands)
+    _add_audit(commands)
     _add_calibrate(commands)
     add_subcommands(_add(commands, "provision", PROVISION_DOES), EXIT_CODES)
     _add_bench(commands)
@@ -60,6 +63,12 @@ def _add_config(command: argparse._ActionsContainer, default: Path | None) -> No
 def _add_calibrate(commands: Any) -> None:
     command = _add(commands, "calibrate", CALIBRATE_DOES)
     add_calibrate_options(command)
+    _add_json(command)
+
+
+def _add_audit(commands: Any) -> None:
+    command = _add(commands, "audit", AUDIT_DOES)
+    add_audit_options(command)
     _add_json(command)
 
 

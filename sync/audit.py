@@ -105,9 +105,7 @@ class Audit:
         """The head of what is there, after a line about what a power cut or a hand has done to its end."""
         noted, tail = noted_head(self._state), _tail(log)
         if not tail:
-            lost = noted.lines
-            torn = None
-            head = noted
+            torn, lost, head = None, noted.lines, Head()
         else:
             if not tail.endswith(b"\n"):
                 os.write(log, b"\n")

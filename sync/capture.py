@@ -6,6 +6,7 @@ A database that fails ends the round, never the process: the camera rests, the d
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from device.boot import boot_id, now_s
 from device.camera import camera_of
@@ -17,6 +18,7 @@ from inference.manifest import ModelRefused, locate
 from inference.tflite import TfliteModel
 from provisioning.log import events
 from provisioning.settings import Settings
+from sync.audit_notes import obey_pauses
 from sync.ballast import Ballast
 from sync.condition import Condition, Teller
 from sync.custody import held
@@ -25,7 +27,7 @@ from sync.failure import DatabaseDamaged, DatabaseFailed, named
 from sync.hazard import take_hazards
 from sync.live_round import LiveRound, Outside
 from sync.replay import THREADS
-from sync.request import paused_since_s, take_pauses
+from sync.request import paused_since_s
 from sync.rest import Rest
 from sync.round_store import Recipients
 from sync.rounds import close_rounds, only_one, sweep
@@ -74,21 +76,21 @@ def _drive(settings: Settings, outside: Outside, db: Held, stop: threading.Event
     swept = sweep(db, settings.unit.state)
     log.info("capture_started", photos_swept=swept, rounds_closed=closed)
     while not stop.is_set():
-        _wait_while_paused(db, stop, alive)
+        _wait_while_paused(db, settings.unit.state, stop, alive)
         if not stop.is_set():
             LiveRound(settings, outside, db, stop, alive).run()
 
 
-def _wait_while_paused(db: Held, stop: threading.Event, alive: Callable[[], None]) -> None:
+def _wait_while_paused(db: Held, state: Path, stop: threading.Event, alive: Callable[[], None]) -> None:
     """Nothing is photographed, and no fix is read."""
     boot = boot_id()
     teller = Teller(db, boot)
-    take_pauses(db)
+    obey_pauses(db, state)
     while paused_since_s(db, boot) is not None and not stop.is_set():
         teller.tell(Condition("paused", ()), now_s())
         alive()
         stop.wait(PAUSE_LOOK_S)
-    take_pauses(db)
+    obey_pauses(db, state)
 
 
 def _evidence(rest: Rest, alive: Callable[[], None]) -> Callable[[], None]:

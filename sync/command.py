@@ -16,6 +16,8 @@ from provisioning.settings import read_settings
 from provisioning.supervisor import Supervisor
 from provisioning.table import SettingsError
 from sync.arguments import build_parser
+from sync.audit_check import AuditRefused
+from sync.audit_command import run_audit
 from sync.bar import Bar
 from sync.benches import REFUSED as BENCH_REFUSED
 from sync.benches import run_bench
@@ -41,6 +43,7 @@ from sync.sequence import export_images
 
 REFUSED = (
     AlreadyRunning,
+    AuditRefused,
     CalibrationRefused,
     DatabaseRefused,
     DemoRefused,
@@ -183,6 +186,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "calibrate": _calibrate,
     "doctor": _doctor,
     "export": _export,
+    "audit": run_audit,
     "erase": run_erase,
     "provision": _provision,
     "bench": run_bench,

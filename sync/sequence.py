@@ -7,7 +7,7 @@ whose people and plates were hidden before they were stored.
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from device.exif import ERROR_TO_95
 from device.utc import parse_utc
+from sync.audit_notes import note_export
 from sync.export import ExportRefused, reading
 
 SOI: Final = b"\xff\xd8"
@@ -43,17 +44,21 @@ class Sequences:
         return f"{self.images} photos of {self.rounds} rounds{left}"
 
 
-def export_images(state: Path, out: Path) -> Sequences:
+def export_images(state: Path, out: Path, note: Callable[[Path, int], None] = note_export) -> Sequences:
     """Write each placed frame of `state` to `out/<round>/<number>.jpg`, in the order of the round.
+
+    `note` is told before of the folder, and how many photos there may be.
 
     Raises:
         ExportRefused: there is no database of ronde's, or `out` holds something already, or cannot be written.
+        AuditNotWritten: the hand-over cannot be noted beside the database; nothing was written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExportRefused(f"{out}: is not an empty folder; an image sequence is written to a new one")
     with reading(state / "ronde.db") as db:
         settings = {id_: json.loads(text) for id_, text in db.execute("SELECT id, settings FROM round")}
         rows = db.execute(f"SELECT {', '.join(COLUMNS)} FROM frame ORDER BY round_id, id").fetchall()  # noqa: S608 - constants
+    note(state, sum(bool(values[COLUMNS.index("file")]) for values in rows))
     left_out: Counter[str] = Counter()
     written: Counter[str] = Counter()
     for values in rows:

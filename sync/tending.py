@@ -14,6 +14,7 @@ from provisioning.log import events
 from provisioning.settings import Settings
 from sync import numbers
 from sync.aside import unsalvaged_files
+from sync.audit_notes import note_evidence
 from sync.ballast import Ballast
 from sync.custody import held
 from sync.database import Held, open_database, transaction
@@ -137,6 +138,7 @@ class Tending:
             log.warning("alarms_changed", reasons=list(reasons))
 
     def _note(self, db: Database) -> None:
+        note_evidence(db, self._state)
         try:
             numbers.note(db, self._state)
         except OSError as error:
