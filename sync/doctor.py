@@ -15,6 +15,7 @@ from cryptography import x509
 from device.fix import Fix, GpsLost
 from device.gpsd import GpsdSource
 from provisioning.settings import Backend, Settings
+from sync.board_checks import check_power, check_temperature, check_time_source, check_wear
 from sync.broker import Session, address_of
 from sync.checks import Check, check_clock, check_database, check_model, check_packages, check_runtime
 from sync.event import topic
@@ -48,7 +49,11 @@ def check_unit(settings: Settings) -> list[Check]:
         check_camera(settings),
         gps,
         check_clock(datetime.now(timezone.utc), fix),
+        check_time_source(),
+        check_power(),
+        check_temperature(),
         check_disk(settings.unit.state, settings.keeping),
+        check_wear(settings.unit.state),
         check_database(file),
         check_aside(file),
         check_outbox(file),

@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
 
 from provisioning.settings import Keeping, Settings
@@ -12,6 +13,8 @@ from sync.ballast import Ballast
 from sync.checks import Check
 
 MOST_REASONS = 3
+OLD_H = 48.0
+"""What waits longer than a weekend without the depot waits for something else."""
 
 
 def check_settings(settings: Settings) -> Check:
@@ -38,7 +41,7 @@ def check_disk(state: Path, keeping: Keeping) -> Check:
     return Check("disk", "ok", f"{words}{ballast}")
 
 
-def check_outbox(file: Path) -> Check:
+def check_outbox(file: Path, now: datetime | None = None) -> Check:
     """What waits for the backends, and what they refused or could not be delivered."""
     name = "outbox"
     if not file.is_file():
@@ -51,13 +54,24 @@ def check_outbox(file: Path) -> Check:
             ).fetchall()
     except sqlite3.Error as error:
         return Check(name, "failed", f"{file}: {error}", "see the check of the database")
-    waits = ", ".join(f"{count} for {backend} since {since}" for backend, count, since in waiting) or "nothing"
+    age_h = {backend: _age_h(since, now or datetime.now(timezone.utc)) for backend, _, since in waiting}
+    waits = (
+        ", ".join(f"{count} for {backend}, the oldest for {age_h[backend]:.1f} h" for backend, count, _ in waiting) or "nothing"
+    )
     if refused:
         all_ = sum(count for *_, count in refused)
         told = "; ".join(f"{count} {stream} by {backend}: {why}" for backend, stream, why, count in refused[:MOST_REASONS])
         remedy = f"tell the backend's people what it says; then empty the table refused of {file}"
         return Check(name, "failed", f"{all_} events were set aside in the table refused ({told}); waiting: {waits}", remedy)
+    if max(age_h.values(), default=0.0) > OLD_H:
+        remedy = "is the box ever where it has a network? journalctl -u ronde-sync says why the broker is not reached"
+        return Check(name, "failed", f"waiting: {waits}", remedy)
     return Check(name, "ok", f"waiting: {waits}; none was refused")
+
+
+def _age_h(made_at: str, now: datetime) -> float:
+    """Never negative: the clock may have been set back since."""
+    return max(0.0, (now - datetime.fromisoformat(made_at.replace("Z", "+00:00"))).total_seconds() / 3600)
 
 
 def check_aside(file: Path) -> Check:
