@@ -15,6 +15,8 @@ from sync.calibrate_command import add_calibrate_options
 from sync.demo_options import DOES as DEMO_DOES
 from sync.demo_options import add_demo_options
 from sync.map.options import add_map_options
+from sync.panel_command import DOES as PANEL_DOES
+from sync.panel_command import add_panel_options
 from sync.provision_arguments import DOES as PROVISION_DOES
 from sync.provision_arguments import add_subcommands
 
@@ -35,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_capture(commands)
     _add_sync(commands)
     _add_receive(commands)
+    add_panel_options(_add(commands, "panel", PANEL_DOES))
     _add_doctor(commands)
     _add_export(commands)
     _add_erase(commands)

@@ -32,6 +32,8 @@ from sync.exit import DONE, OUR_FAULT, UNDONE, WRONG_USE
 from sync.export import ExportRefused, export_findings, export_tracks
 from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.map.options import MapRefused, map_options
+from sync.panel.refusal import PanelRefused
+from sync.panel_command import run_panel
 from sync.plot import PlotRefused, check_plot, plot_round
 from sync.provision import REFUSED as PROVISION_REFUSED
 from sync.provision import run_provision
@@ -52,6 +54,7 @@ REFUSED = (
     ExportRefused,
     MapRefused,
     ModelRefused,
+    PanelRefused,
     PlotRefused,
     ReceiverRefused,
     ReplayRefused,
@@ -147,6 +150,10 @@ def _provision(args: argparse.Namespace) -> int:
     return run_provision(args, _until_told)
 
 
+def _panel(args: argparse.Namespace) -> int:
+    return run_panel(args, _until_told)
+
+
 def _calibrate(args: argparse.Namespace) -> int:
     result = run_calibrate(args, _until_told)
     print(json.dumps(result.as_json()) if args.json else result.in_words())
@@ -183,6 +190,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "capture": _capture,
     "sync": _sync,
     "receive": _receive,
+    "panel": _panel,
     "calibrate": _calibrate,
     "doctor": _doctor,
     "export": _export,
