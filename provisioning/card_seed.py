@@ -8,7 +8,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from shlex import quote
 from typing import Any, Final
@@ -51,6 +51,8 @@ class Seed:
     package: str | None
     offer: str | None = None
     """Written into the system as well, for a seed that is not on the boot partition."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """What stands beside the configuration: a permission for the safety profile, and whose it has to be."""
 
 
 def wifi(name: str, password: str) -> Wifi:
@@ -131,6 +133,7 @@ def _end_of(content: str) -> str:
 def _files(seed: Seed, *, connections: bool = False) -> Mapping[str, tuple[str, int]]:
     """What is written into the unit's system: path to content and mode."""
     files = {f"/etc/ronde/{CONFIGURATION}": (seed.configuration.rstrip("\n") + "\n", 0o644)}
+    files |= {f"/etc/ronde/{name}": (text.rstrip("\n") + "\n", 0o644) for name, text in seed.beside.items()}
     if seed.offer is not None:
         files[f"/etc/ronde/card/{OFFER}"] = (seed.offer, 0o600)
     if connections and seed.depot is not None:

@@ -6,10 +6,11 @@ accepted again.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, TypeVar
 
 from device.frame import TimeSource
 from provisioning.authorisation import (
@@ -25,6 +26,8 @@ from provisioning.authorisation import (
 from provisioning.durable import write_durably
 from provisioning.settings import Unit
 from provisioning.signed import KeyRefused, public_key
+
+Paper = TypeVar("Paper")
 
 FLOOR_FILE: Final = "authorised.json"
 """In the state folder: the highest number of a permission that was accepted or withdrawn."""
@@ -128,7 +131,7 @@ class Gate:
             key = public_key(self._folder / KEY_FILE)
             floor = _floor(self._floor_file)
             floor = self._withdraw(floor)
-            authorisation = read_authorisation(_content(file), key)
+            authorisation = _named(file, lambda: read_authorisation(_content(file), key))
         except FileNotFoundError:
             return Refused("missing", f"there is no {file}")
         except KeyRefused as error:
@@ -136,7 +139,7 @@ class Gate:
         except _FloorUnknown as error:
             return Refused("unknown_floor", str(error))
         except AuthorisationRefused as error:
-            return Refused("forged", f"{file}: {error}")
+            return Refused("forged", str(error))
         except OSError as error:
             return Refused("missing", f"{error.filename} cannot be read: {error.strerror}")
         return self._judge(authorisation, floor)
@@ -147,7 +150,8 @@ class Gate:
             content = _content(self._folder / WITHDRAWAL_FILE)
         except FileNotFoundError:
             return floor
-        withdrawal = read_withdrawal(content, public_key(self._folder / KEY_FILE))
+        key = public_key(self._folder / KEY_FILE)
+        withdrawal = _named(self._folder / WITHDRAWAL_FILE, lambda: read_withdrawal(content, key))
         if withdrawal.fleet != self._unit.fleet or withdrawal.up_to < floor.number:
             return floor
         if floor.number == withdrawal.up_to and floor.sha256 is None:
@@ -203,6 +207,14 @@ def _floor(file: Path) -> Floor:
     if not isinstance(floor.number, int) or not isinstance(floor.sha256, str | None):
         raise damaged
     return floor
+
+
+def _named(file: Path, read: Callable[[], Paper]) -> Paper:
+    """What is read of a file; why it is refused, with the file's name."""
+    try:
+        return read()
+    except AuthorisationRefused as error:
+        raise AuthorisationRefused(f"{file}: {error}") from error
 
 
 def _note(file: Path, floor: Floor) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from provisioning.authorisation import AuthorisationRefused
 from provisioning.backend import NAME
 from provisioning.broker_files import BrokerHome
 from provisioning.card import CardRefused
@@ -23,12 +24,16 @@ from provisioning.fleet import Fleet, FleetRefused, Plan, make_fleet
 from provisioning.identity import Identity, IdentityRefused, renew_identity
 from provisioning.offer import Answer, Application, PaperRefused, read_paper, written
 from provisioning.register import RegisterTorn, text_of
+from provisioning.signed import KeyRefused
 from provisioning.standing import TO_DO, standing_of
 from provisioning.unit_files import ANSWER, HOST, UnitFiles, access_point_of, files_of, split, write_unit_files
 from sync.exit import DONE, UNDONE
+from sync.provision_authorise import authorise
 from sync.provision_card import write_card
+from sync.provision_command import OrderRefused, make_command
 
 REFUSED: Final = (
+    AuthorisationRefused,
     CardRefused,
     CertificateRefused,
     DeskFailed,
@@ -36,6 +41,8 @@ REFUSED: Final = (
     EnrolmentRefused,
     FleetRefused,
     IdentityRefused,
+    KeyRefused,
+    OrderRefused,
     PaperRefused,
     RegisterTorn,
 )
@@ -223,6 +230,14 @@ def _show(args: argparse.Namespace) -> int:
     return DONE
 
 
+def _command(args: argparse.Namespace) -> int:
+    return make_command(args, *_unit_of(args))
+
+
+def _authorise(args: argparse.Namespace) -> int:
+    return authorise(args, _fleet_of(args, args.unit.partition("/")[0]))
+
+
 def _unit_of(args: argparse.Namespace) -> tuple[Fleet, str]:
     fleet_name, name = split(args.unit)
     fleet = _fleet_of(args, fleet_name)
@@ -263,4 +278,6 @@ COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
     "revoke": _revoke,
     "list": _list,
     "show": _show,
+    "command": _command,
+    "authorise": _authorise,
 }

@@ -8,6 +8,10 @@ from provisioning.desk import PATIENCE_S
 from provisioning.enrolment import TOKEN_DAYS
 from provisioning.fleet import SERVICES
 from provisioning.settings import CAMERA_KINDS, DEFAULT_FILE
+from sync.provision_authorise import DOES as AUTHORISE_DOES
+from sync.provision_authorise import add_authorise_options
+from sync.provision_command import DOES as COMMAND_DOES
+from sync.provision_command import add_command_options
 
 DOES = (
     "Make a fleet, its units and their cards; renew and revoke their certificates. Reads and writes the fleet's folder, which is "
@@ -29,6 +33,13 @@ def add_subcommands(command: argparse.ArgumentParser, exit_codes: str) -> None:
     _add_revoke(adder)
     _add_list(adder)
     _add_show(adder)
+    command = adder.add("command", COMMAND_DOES)
+    _add_unit_name(command)
+    add_command_options(command)
+    _add_folder(command)
+    authorise = adder.add("authorise", AUTHORISE_DOES)
+    add_authorise_options(authorise)
+    _add_folder(authorise)
 
 
 class _Adder:

@@ -16,6 +16,7 @@ from provisioning.card_device import boot_partition
 from provisioning.card_seed import Seed, Wifi, wifi
 from provisioning.enrolment import is_good
 from provisioning.fleet import Fleet
+from provisioning.permit import beside
 from provisioning.offer import hash_of, written
 from provisioning.unit_files import HOST, access_point_of, files_of
 
@@ -79,6 +80,7 @@ def _order(args: argparse.Namespace, fleet: Fleet, name: str, kind: Kind) -> Ord
         own_radio=args.access_point,
         package=_package(args.package),
         offer=written(offer).decode() if kind == "seed" else None,
+        beside=beside(files.folder),
     )
     return Order(seed, offer, args.package, args.ignition_gpio)
 
