@@ -79,9 +79,9 @@ def bench_findings(
     return result | {"goals_missed": [goal for goal, met in goals_of(perfect).items() if not met]}
 
 
-def drive_perfect(purpose: Purpose, seed: int) -> Trial:
-    """Once around a town, with perfect boxes."""
-    drive = drive_loop(make_scene(purpose, seed))
+def drive_perfect(purpose: Purpose, seed: int, number: int = 1) -> Trial:
+    """Once around a town, with perfect boxes; `number` is the round."""
+    drive = drive_loop(make_scene(purpose, seed), number)
     things = reported(drive.scene.in_round(drive.round))
 
     def seen(at_s: float) -> Seen:
@@ -90,9 +90,9 @@ def drive_perfect(purpose: Purpose, seed: int) -> Trial:
     return merge_drive(drive, _photos(drive, purpose, seed), lambda at_s: (seen(at_s),))[0]
 
 
-def drive_drawn(purpose: Purpose, seed: int, pictures: int, model: TfliteModel) -> tuple[Trial, Trial]:
+def drive_drawn(purpose: Purpose, seed: int, pictures: int, model: TfliteModel, number: int = 1) -> tuple[Trial, Trial]:
     """The first photos of a town, drawn: with the true boxes of what can be seen of each thing, and with the model's boxes."""
-    drive = drive_loop(make_scene(purpose, seed))
+    drive = drive_loop(make_scene(purpose, seed), number)
     drawing = Drawing(drive, CAMERA)
     by_id = {thing.id: thing for thing in reported(drive.scene.in_round(drive.round))}
     size = model.manifest.input.width, model.manifest.input.height
@@ -143,7 +143,7 @@ def _tell(trial: Trial, settled: Sequence[Any]) -> None:
 
 def _photos(drive: TownDrive, purpose: Purpose, seed: int) -> list[Any]:
     """What the line keeps, with the receiver's noise: in order of the road."""
-    rng = rng_of(purpose, seed, "findings")
+    rng = rng_of(purpose, seed, "findings", *([] if drive.round == 1 else [drive.round]))
     # The town's drive has the role of a Truth, though it is none (device/street/drive.py).
     return drive_round(drive, RECEIVER, Exposing(), rng, SPACING_M).photos  # type: ignore[arg-type]
 

@@ -156,21 +156,28 @@ def _measured(pairs: _Pairs, weights: Floats) -> tuple[Floats, Floats]:
 def _smooth(times_s: Floats, measured: Floats, noise: Floats, drift: Drift) -> tuple[Floats, Floats]:
     """The shift at each moment (n, 2) and its variance, from what was measured at all of them. Moments rise."""
     number, prior = len(times_s), drift.sigma_m**2
-    keeps = np.exp(-np.diff(times_s) / drift.correlation_s)
-    mean, variance = np.zeros((number, 2)), np.zeros(number)
-    before_mean, before_variance = np.zeros((number, 2)), np.full(number, prior)
+    keeps = np.exp(-np.diff(times_s) / drift.correlation_s).tolist()
+    said, unsure = measured.tolist(), noise.tolist()  # numbers of Python: an array for each of so many steps is slower
+    means: list[tuple[float, float]] = []
+    variances: list[float] = []
+    before: list[tuple[float, float, float]] = []
     for n in range(number):
+        east_m, north_m, variance = 0.0, 0.0, prior
         if n:
-            before_mean[n] = keeps[n - 1] * mean[n - 1]
-            before_variance[n] = keeps[n - 1] ** 2 * variance[n - 1] + (1.0 - keeps[n - 1] ** 2) * prior
-        gain = before_variance[n] / (before_variance[n] + noise[n])
-        mean[n] = before_mean[n] + gain * (measured[n] - before_mean[n])
-        variance[n] = (1.0 - gain) * before_variance[n]
+            keep = keeps[n - 1]
+            east_m, north_m = keep * means[-1][0], keep * means[-1][1]
+            variance = keep * keep * variances[-1] + (1.0 - keep * keep) * prior
+        before.append((east_m, north_m, variance))
+        gain = variance / (variance + unsure[n])
+        means.append((east_m + gain * (said[n][0] - east_m), north_m + gain * (said[n][1] - north_m)))
+        variances.append((1.0 - gain) * variance)
     for n in range(number - 2, -1, -1):
-        back = variance[n] * keeps[n] / before_variance[n + 1]
-        mean[n] += back * (mean[n + 1] - before_mean[n + 1])
-        variance[n] += back**2 * (variance[n + 1] - before_variance[n + 1])
-    return mean, variance
+        east_m, north_m, variance = before[n + 1]
+        back = variances[n] * keeps[n] / variance
+        mean, after = means[n], means[n + 1]
+        means[n] = mean[0] + back * (after[0] - east_m), mean[1] + back * (after[1] - north_m)
+        variances[n] += back * back * (variances[n + 1] - variance)
+    return np.array(means), np.array(variances)
 
 
 def _chosen(pairs: _Pairs, weights: Floats) -> tuple[int | None, ...]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from provisioning.log import events
 from sync.event import iso
-from sync.failure import DatabaseFailed
+from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.receiver.fate import Fate, begin, go_on, whole
 from sync.receiver.join_store import Around, Changed, Due, JoinStore
 from sync.receiver.joining import join
@@ -86,7 +86,7 @@ class Joiner:
         return outcome
 
     def _join(self) -> Outcome:
-        self._store = self._store or self._opened()
+        self._store = self._store or self._open()
         at = self._now()
         due = self._store.due(_before(at, self._quiet_s), _before(at, AGAIN_S))
         if due is None:
@@ -96,6 +96,12 @@ class Joiner:
             return Outcome.OVERTAKEN
         self.findings += findings
         return Outcome.JOINED
+
+    def _open(self) -> JoinStore:
+        try:
+            return self._opened()
+        except DatabaseRefused as error:  # the receiver has opened it: somebody may mend it
+            raise DatabaseFailed("disk_error", str(error)) from error
 
 
 def join_round(store: JoinStore, due: Due, at: str) -> int | None:

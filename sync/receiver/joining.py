@@ -4,6 +4,7 @@ What was joined before stays joined. So a round may be joined again when more of
 new.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
@@ -59,8 +60,8 @@ class _Work:
     next_number: int
     new: dict[int, str] = field(default_factory=dict)
     seen: list[tuple[int, Visited]] = field(default_factory=list)
-    shifts: list[tuple[float, float, float, float, float]] = field(default_factory=list)
-    """Of each finding: when, where it was told (east, north), and what has to be added."""
+    shifts: list[tuple[float, ...]] = field(default_factory=list)
+    """Of each finding, in the order of time: when, where it was told (east, north), and what has to be added."""
     patches: list[tuple[str, float, float, float, str]] = field(default_factory=list)
     """New patches: id, where, how far from their middle damage may have had its own, when."""
 
@@ -139,9 +140,9 @@ class _Work:
     def _piece(self, track: Track) -> Piece:
         """A piece of track on what is known: each of its places is shifted as the finding that is nearest to it."""
         line, began_s, ended_s = self.plane.line(track.line), second(track.began_at), second(track.ended_at)
-        near = [each for each in self.shifts if began_s - SHIFT_S <= each[0] <= ended_s + SHIFT_S]
-        if near:
-            those = np.array(near)
+        first = bisect_left(self.shifts, (began_s - SHIFT_S,))
+        those = np.array(self.shifts[first : bisect_left(self.shifts, (ended_s + SHIFT_S,))])
+        if len(those):
             apart = ((line[:, None, :] - those[None, :, 1:3]) ** 2).sum(2)
             line = line + those[apart.argmin(1), 3:5]
         return Piece(line, began_s, ended_s, track.length_m, track.gaps)

@@ -3,7 +3,8 @@
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from sync.broker import Address, Session, address
 from sync.failure import DatabaseFailed
 from sync.mqtt import PahoBroker
 from sync.receiver.databases import open_store
+from sync.receiver.joiner import Joiner
+from sync.receiver.joins import open_joins
 from sync.receiver.receiver import MOST_WAITING, Receiver
 from sync.receiver.store import Store
 from sync.rest import Rest
@@ -61,9 +64,37 @@ def run_receiver(
     if store is None:
         return
     try:
-        Receiver(store, partial(PahoBroker, where, session)).run(stop, listening)
+        with joining(db_url, stop):
+            Receiver(store, partial(PahoBroker, where, session)).run(stop, listening)
     finally:
         store.close()
+
+
+@contextmanager
+def joining(db_url: str, stop: threading.Event) -> Iterator[None]:
+    """Rounds are joined to what is known in a thread of their own, for the length of the block; a bug in it ends the block too.
+
+    Several receivers may do so with one database: what another one has joined meanwhile is done again.
+    """
+    bugs: list[BaseException] = []
+    done = threading.Event()
+
+    def join() -> None:
+        try:
+            Joiner(partial(open_joins, db_url)).run(done)
+        except BaseException as error:  # noqa: BLE001 - raised where the block ends
+            bugs.append(error)
+            stop.set()
+
+    thread = threading.Thread(target=join, name="joiner")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    if bugs:
+        raise bugs[0]
 
 
 def _session(name: str, share: str | None) -> Session:
