@@ -6,6 +6,7 @@ crop and its event are one transaction with the end of the wish, so each is made
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,8 @@ from sqlite_utils import Database
 
 from inference.detect import Box
 from provisioning.log import events
-from provisioning.settings import Backend, Unit
+from provisioning.settings import Backend, Stream, Unit
+from sync.audit_notes import count_evidence
 from sync.database import transaction
 from sync.event import Event, event_id, iso
 from sync.evidence import CropRefused, cut
@@ -25,12 +27,18 @@ from sync.outbox import Outbox
 AT_ONCE: Final = 20
 """Crops of one turn: on a small computer less than a second, so that the rest of sync is not kept waiting."""
 
+ALERT: Final = re.compile(r".+-a[0-9]+")
+"""The id of an alert; the others are findings'."""
+
 log = events("evidence")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A crop that is wanted: of which frame, and where in it. `subject` is the finding, `n` the number in its event's id."""
+    """A crop that is wanted: of which frame, and where in it. `subject` is the finding or the alert.
+
+    The event's id is made of `round_id`, which is another for alerts, and `n`.
+    """
 
     subject: str
     round_id: str
@@ -38,6 +46,11 @@ class Wish:
     frame_id: str
     box: Box
     seen_at: datetime
+
+    @property
+    def told_in(self) -> Stream:
+        """The stream that tells of the subject."""
+        return "alert" if ALERT.fullmatch(self.subject) else "finding"
 
 
 def want(db: Database, wish: Wish) -> None:
@@ -60,13 +73,16 @@ def box_of(db: Database, frame_id: str, number: int) -> Box | None:
 
 
 class Cutter:
-    """Cuts what is wanted, the oldest first. `unit` and `backends`: who sends, and to whom."""
+    """Cuts what is wanted, alerts first, then the oldest. `unit` and `backends`: who sends, and to whom.
+
+    A backend gets the pictures of what it is told: of findings, of alerts, or of both.
+    """
 
     def __init__(self, db: Database, state: Path, unit: Unit, backends: Sequence[Backend]) -> None:
         self._db = db
         self._state = state
         self._unit = unit
-        self._backends = tuple(backend for backend in backends if "evidence" in backend.streams)
+        self._backends = tuple(backends)
         self._outbox = Outbox(db)
 
     def cut(self, most: int = AT_ONCE) -> int:
@@ -77,7 +93,7 @@ class Cutter:
         """
         rows = self._db.conn.execute(
             'SELECT subject, round_id, n, frame_id, "left", "top", "right", "bottom", seen_at FROM evidence '
-            "ORDER BY rowid LIMIT ?",
+            "ORDER BY subject NOT GLOB '*-a*', rowid LIMIT ?",
             [most],
         ).fetchall()
         for subject, round_id, n, frame_id, left, top, right, bottom, seen_at in rows:
@@ -91,10 +107,13 @@ class Cutter:
             pass
 
     def _settle(self, wish: Wish) -> None:
-        picture = self._picture(wish) if self._backends else None
+        wanted = tuple(each for each in self._backends if {"evidence", wish.told_in} <= set(each.streams))
+        picture = self._picture(wish) if wanted else None
         with transaction(self._db):
             if picture is not None:
-                self._outbox.put(self._event(wish, picture), self._backends)
+                # The picture of an alert says whether to send the fire brigade: it does not wait for all other pictures.
+                self._outbox.put(self._event(wish, picture), wanted, "finding" if wish.told_in == "alert" else None)
+                count_evidence(self._db)
             self._db.conn.execute("DELETE FROM evidence WHERE subject = ?", [wish.subject])
             self._db.conn.execute(
                 "UPDATE finding SET unconfirmed = unconfirmed - 1 WHERE id = ? AND unconfirmed > 0", [wish.subject]

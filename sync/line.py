@@ -17,6 +17,7 @@ from device.spacing import Gap, Spacing
 from inference.finding import Finding
 from inference.look import HidingFailed, Look, Looked
 from provisioning.log import events
+from sync.alert import Alerts
 from sync.photo import PhotoNotWritten
 from sync.round_store import RoundStore
 from sync.tally import Tally
@@ -64,12 +65,20 @@ class Remembered:
 class Line:
     """One round: feed fixes and exposures in order of arrival, then step until it is idle."""
 
-    def __init__(self, chooser: Chooser, look: Look, store: RoundStore, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        chooser: Chooser,
+        look: Look,
+        store: RoundStore,
+        clock: Callable[[], float] = time.perf_counter,
+        alerts: Alerts | None = None,
+    ) -> None:
         self.chooser = chooser
         self.spacing = Spacing(chooser.spacing_m)
         self.tally = Tally(clock=clock)
         self._look = look
         self._store = store
+        self._alerts = alerts
         self._track = Tracker(chooser.spacing_m)
         self._ahead: dict[int, Remembered] = {}
         self._motion = Motion()
@@ -120,6 +129,8 @@ class Line:
                 self._place(number, kept.place)
             else:
                 self._remove(number)
+        if self._alerts is not None:
+            self._alerts.end()
         with self.tally.timed("database"):
             self._tell(self._store.finish())
         self._close(self.spacing.end(self.chooser.odometer_m))
@@ -141,6 +152,7 @@ class Line:
         except PhotoNotWritten as error:
             log.error("photo_not_written", reason=str(error))
             return self._lose("disk")
+        self._watch(kept.frame_id, looked)
         self._count(Remembered.of(kept.frame_id, looked), chosen.place, kept.findings)
         return Step.KEPT
 
@@ -158,8 +170,15 @@ class Line:
         except PhotoNotWritten as error:
             log.error("photo_not_written", reason=str(error))
             return self._pass_over(ahead, "disk")
+        self._watch(frame_id, looked)
         self._ahead[ahead.number] = Remembered.of(frame_id, looked)
         return Step.KEPT
+
+    def _watch(self, frame_id: str, looked: Looked) -> None:
+        """What cannot wait: fire and smoke, told from where the frame is thought to be."""
+        if self._alerts is not None:
+            with self.tally.timed("watch"):
+                self._alerts.take(frame_id, looked.frame)
 
     def _place(self, number: int, place: Place) -> Step:
         """A frame that was kept ahead has its place now."""

@@ -25,6 +25,7 @@ from device.ring import Ring
 from inference.look import Look
 from provisioning.log import events
 from provisioning.settings import Settings
+from sync.alert import Alerts, SafetyLookout
 from sync.condition import Condition, Teller, state_of
 from sync.fix_reader import FixReader
 from sync.hazard import Seen, take_hazards
@@ -93,7 +94,7 @@ class LiveRound:
         self._round_id = next_round_id(db, self._boot)
         self._recipients = Recipients(settings.unit, settings.backends)
         self._store = RoundStore(db, settings.unit.state, self._round_id, self._recipients, outside.roads_sha256)
-        self._line = Line(Chooser(settings.trigger.spacing_m, self._ring), outside.look, self._store)
+        self._line = Line(Chooser(settings.trigger.spacing_m, self._ring), outside.look, self._store, alerts=self._alerts())
         self._fix: Fix | None = None
         self._camera_reason: str | None = None
         self._stalls = 0
@@ -150,6 +151,10 @@ class LiveRound:
             if now_s() - self._reader.turned_s < HANGS_S:
                 self._alive()
         return Outcome.WAITED if stepped is Step.IDLE else Outcome.LOOKED
+
+    def _alerts(self) -> Alerts | None:
+        safety = self._outside.safety
+        return None if safety is None else Alerts(self._db, self._round_id, self._recipients, SafetyLookout(safety))
 
     def _turn_safety(self) -> None:
         """Loads or unloads the safety model, as the permission says of now and here."""

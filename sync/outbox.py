@@ -52,8 +52,8 @@ class Outbox:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def put(self, event: Event, backends: Iterable[Backend]) -> list[int]:
-        """One row for each backend that lists the event's stream; returns their numbers.
+    def put(self, event: Event, backends: Iterable[Backend], urgency: Stream | None = None) -> list[int]:
+        """One row for each backend that lists the event's stream; returns their numbers. `urgency`: that of another stream.
 
         Called inside the transaction that stores what the event tells, after its finding. The number stands in the payload as the
         extension `sequence`, so two backends get two payloads. Putting an event twice is a bug.
@@ -72,7 +72,7 @@ class Outbox:
                     event.id,
                     backend.name,
                     event.stream,
-                    PRIORITY[event.stream],
+                    PRIORITY[urgency or event.stream],
                     created_at,
                     topic(event.unit, event.stream),
                     payload(event, seq) if event.picture is None else event.picture,

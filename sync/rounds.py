@@ -10,6 +10,7 @@ from typing import Literal
 
 from sqlite_utils import Database
 
+from sync.alert import close_alerts
 from sync.aside import unsalvaged_files
 from sync.database import transaction
 from sync.failure import disk_failure
@@ -70,6 +71,7 @@ def close_rounds(db: Database, state: Path, recipients: Recipients) -> int:
     What was kept ahead of a fix that now never comes is settled first: a frame with a predicted place stays there, and tells what
     is seen in it; one without any place goes, and so does a round that never had a fix.
     """
+    close_alerts(db, recipients)
     rounds = db.conn.execute("SELECT id, settings FROM round WHERE ended_at IS NULL").fetchall()
     for round_id, settings in rounds:
         store = RoundStore(db, state, round_id, recipients, json.loads(settings).get("roads", ""))

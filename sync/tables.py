@@ -224,6 +224,21 @@ def m010_commands(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m011_alerts(db: Database) -> None:
+    """What was told at once; `over` says why it is not any more."""
+    _run(
+        db,
+        """
+        CREATE TABLE alert (
+            id TEXT PRIMARY KEY, round_id TEXT NOT NULL, label TEXT NOT NULL, score REAL NOT NULL, latitude_deg REAL NOT NULL,
+            longitude_deg REAL NOT NULL, uncertainty_m REAL NOT NULL, frames INTEGER NOT NULL, best_frame_id TEXT NOT NULL,
+            model TEXT NOT NULL, first_seen_at TEXT, seen_at TEXT, ended_at TEXT, over TEXT
+        )""",
+        "CREATE INDEX alert_open ON alert (id) WHERE ended_at IS NULL",
+    )
+
+
 def _run(db: Database, *statements: str) -> None:
     for statement in statements:
         db.conn.execute(statement)

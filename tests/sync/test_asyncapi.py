@@ -10,6 +10,7 @@ import pytest
 import referencing
 
 from provisioning.settings import STREAMS, Unit
+from sync.alert_event import alert_data
 from sync.event import SCHEMAS, payload, schema, state_data, topic
 from sync.receiver.reading import OURS
 from sync.receiver.receiver import MOST_IDS
@@ -132,8 +133,13 @@ def test_grades_alerts_and_commands_have_their_schemas(valid, finding_event):
         feature = {"type": "Feature", "geometry": line, "properties": wrong}
         with pytest.raises(jsonschema.ValidationError):
             valid("grade", {**sent, "data": {"type": "FeatureCollection", "features": [feature]}})
-    alert = {"type": "Feature", "geometry": event["data"]["geometry"], "properties": {"label": "anything"}}
-    valid("alert", {**event, "type": "ronde.alert.v1", "dataschema": "urn:ronde:schema:alert:1", "data": alert})
+    row = dict.fromkeys(("first_seen_at", "seen_at", "ended_at", "over"), None)
+    row |= {"id": "0123abcd-1-a1", "round_id": "0123abcd-1", "label": "smoke", "score": 0.5, "uncertainty_m": 90.0, "frames": 2}
+    told = alert_data(row | {"latitude_deg": 43.5, "longitude_deg": 7.0, "model": "ab" * 32}, "began", None)
+    alert = {**event, "type": "ronde.alert.v1", "dataschema": "urn:ronde:schema:alert:1"}
+    valid("alert", {**alert, "data": told})
+    with pytest.raises(jsonschema.ValidationError):
+        valid("alert", {**alert, "data": {**told, "properties": {**told["properties"], "event": "crowd_density"}}})
     command = {"unit": "cannes/car-07", "sequence": 7, "expires_at": "2026-03-04T05:06:07.890Z", "do": "pause", "args": {}}
     valid("command", {**command, "signature": "A" * 86 + "=="})
 
