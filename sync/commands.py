@@ -75,7 +75,7 @@ def check(command: Command, unit: Unit, last: int, now: datetime | None) -> None
     """
     own = f"{unit.fleet}/{unit.name}"
     if command.unit != own:
-        raise CommandRefused("other_unit", f"it is for {command.unit}, and this is {own}")
+        raise CommandRefused("other_unit", f"it is for {command.unit[:70]!r}, and this is {own}")
     if command.sequence <= last:
         raise CommandRefused("replayed", f"its number is {command.sequence}, and {last} was here before")
     if now is None:

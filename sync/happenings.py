@@ -106,9 +106,9 @@ class Happenings:
             self.queue.put(TurnedAway(f"refused {self._session.client_id}: {reason.getName()}"))
             return
         # No Local on a shared subscription is a protocol error.
-        client.subscribe(
-            [(topic, SubscribeOptions(qos=1, noLocal=not topic.startswith("$share/"))) for topic in self._session.subscriptions]
-        )
+        topics = self._session.subscriptions
+        if topics:
+            client.subscribe([(topic, SubscribeOptions(qos=1, noLocal=not topic.startswith("$share/"))) for topic in topics])
         largest = int(getattr(properties, "MaximumPacketSize", LARGEST_PACKET))
         self.queue.put(Admitted(largest, int(getattr(properties, "ReceiveMaximum", 65535))))
 

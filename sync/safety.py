@@ -63,7 +63,7 @@ class SafetyWatch:
         self._rests_until_s = -1.0
         self._utc: datetime | None = None
         self._said: dict[str, float] = {}
-        self.refusal: Refused | None = Refused("missing", "no safety model is configured")
+        self.refusal = None if self._gate else Refused("missing", "no safety model is configured")
 
     @property
     def model(self) -> Model | None:

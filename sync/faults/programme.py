@@ -16,6 +16,7 @@ import numpy as np
 from sync.faults import (
     brokers,
     clocks,
+    commands,
     cuts,
     databases,
     disks,
@@ -47,6 +48,7 @@ ROWS: Final[tuple[Row, ...]] = (
     databases.ROW,
     models.ROW,
     receivers.ROW,
+    commands.ROW,
     images.ROW,
     tls.ROW,
     soak.ROW,
