@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Final
@@ -47,7 +47,7 @@ class Pages:
     desk: Desk
     latest: Callable[[], Glance]
     look: Callable[[], object]
-    more: tuple[Route, ...] = ()
+    more: Sequence[Route] = ()
     news: News = field(default_factory=News)
     _presses: dict[tuple[Kind, str | None], "asyncio.Task[Taken]"] = field(default_factory=dict)
 

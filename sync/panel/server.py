@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -17,7 +18,9 @@ from sync.panel.guard import Guard, Guarded
 from sync.panel.news import News
 from sync.panel.pages import Pages
 from sync.panel.refusal import PanelRefused
+from sync.panel.rounds import routes_of
 from sync.panel.watch import Watch
+from sync.patrol_command import day_log
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_CONNECTIONS: Final = 60
@@ -43,7 +46,8 @@ def serving_panel(settings: Settings, factory: Any = None) -> Iterator[str]:
         watch.start()
         with closing(watch):
             fittings = fittings_of(panel, watch.latest, desk, factory)
-            pages = Pages(settings.unit.name, Guard({panel.address}), desk, watch.latest, watch.step, news=news)
+            more = routes_of(partial(day_log, settings))
+            pages = Pages(settings.unit.name, Guard({panel.address}), desk, watch.latest, watch.step, more=more, news=news)
             server = _Server(_config(pages, {panel.address}), news)
             thread = threading.Thread(target=server.run, kwargs={"sockets": doors}, name="panel")
             thread.start()

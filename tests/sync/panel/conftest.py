@@ -51,7 +51,10 @@ class Car:
         """A round of today."""
         round_id = f"{boot_id()[:8]}-{number}"
         with self.open() as db, transaction(db):
-            db.conn.execute("INSERT INTO round VALUES (?, ?, NULL, '1', '{}', '{}', 0)", [round_id, iso(now())])
+            db.conn.execute(
+                "INSERT INTO round (id, started_at, ended_at, software, models, settings) VALUES (?, ?, NULL, '1', '{}', '{}')",
+                [round_id, iso(now())],
+            )
             for n in range(frames):
                 db.conn.execute(
                     "INSERT INTO frame (id, round_id, taken_at, time_source, latitude_deg, longitude_deg, accuracy_m, "

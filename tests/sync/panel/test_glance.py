@@ -77,7 +77,11 @@ def test_today_is_what_was_driven_since_midnight(car, glance):
     car.drive(frames=5, findings=("pothole", "drain", "hazard"))
     with car.open() as db, transaction(db):
         old = iso(midnight() - timedelta(hours=3))
-        db.conn.execute("INSERT INTO round VALUES ('00000000-9', ?1, ?1, '1', '{}', '{}', 0)", [old])
+        db.conn.execute(
+            "INSERT INTO round (id, started_at, ended_at, software, models, settings) "
+            "VALUES ('00000000-9', ?1, ?1, '1', '{}', '{}')",
+            [old],
+        )
         db.conn.execute(
             "INSERT INTO finding (id, round_id, label, score, latitude_deg, longitude_deg, uncertainty_m, frames, best_frame_id) "
             "VALUES ('00000000-9-f1', '00000000-9', 'pothole', 0.9, 43.5, 7.0, 1, 1, 'x')"
