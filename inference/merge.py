@@ -2,9 +2,11 @@
 
 A frame's sightings are given to the things in view, the best fitting pair first, each thing and each sighting once. What fits
 nothing begins a thing. A thing is settled when the car has passed it, or when it was not seen for a while; then labels that
-competed for it are weighed, and what was seen but once and not surely is dropped.
+competed for it are weighed, and what was seen but once and not surely is dropped. What is dangerous is settled at once
+(`URGENT`), and followed on so that it is not told again.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -17,6 +19,7 @@ from inference.lens import Lens
 from inference.locate import DOUBT, Doubt
 from inference.lying import Lying
 from inference.reckoning import Reckoned, reckon
+from inference.severity import SEVERE, severity_of
 from inference.sighting import STRETCHES, Sighting, rivals_of, sightings_of
 from inference.standing import Standing
 
@@ -31,6 +34,11 @@ PASSED_M = 1.0
 """Behind the lens by so much, a thing is not seen again."""
 FORGOTTEN_M = 30.0
 """Nor after so much road without a sighting: hidden by a corner, or by what stands before it."""
+URGENT: Final = frozenset({"pothole", "manhole_open"})
+"""Told as soon as it was seen whole in two frames and is severe even if it is smaller by what its size is unsure of: a wheel may
+fall into it."""
+URGENT_UNSURE_M = 0.5
+"""It is told from where it is known as well as things are once they are passed (a standard deviation)."""
 SAME_AS_TOLD_M: Final = 40.0
 """What was settled is remembered for so much road: a second one in its place that was never seen beside it is the same thing."""
 SAME_SQUARED = 9.2
@@ -53,6 +61,7 @@ class Thing:
     """One thing in view. `number` counts those of the round as they appear.
 
     `evidence` sums the scores of each label, `scores` holds the highest of each. `seen` are (frame, number of the detection).
+    `alerted`: it was told at once.
     """
 
     number: int
@@ -61,6 +70,7 @@ class Thing:
     seen: tuple[tuple[str, int], ...]
     evidence: Mapping[str, float]
     scores: Mapping[str, float]
+    alerted: bool = False
 
     @property
     def label(self) -> str:
@@ -144,6 +154,9 @@ def _settled(merge: Merge, at: Reckoned | None) -> Taken:
     for number in sorted(merge.things):
         thing = left[number]
         if at is not None and not _past(thing, at):
+            if _urgent(thing) and not any(_same(thing, each) for each in told):
+                left[number] = replace(thing, alerted=True)
+                settled.append(left[number])
             continue
         del left[number]
         same = next((each for each in left.values() if _same(thing, each)), None)
@@ -151,7 +164,7 @@ def _settled(merge: Merge, at: Reckoned | None) -> Taken:
             left[same.number] = _joined(same, thing)
         elif thing.sure and not any(_same(thing, each) for each in told):
             told.append(thing)
-            settled.append(thing)
+            settled += [] if thing.alerted else [thing]
     return Taken(replace(merge, things=MappingProxyType(left), told=tuple(told)), tuple(settled))
 
 
@@ -214,6 +227,7 @@ def _taken(thing: Thing, sighting: Sighting, view: View, at: Reckoned) -> Thing:
         (*thing.seen, (view.frame_id, sighting.number)),
         evidence,
         scores,
+        thing.alerted,
     )
 
 
@@ -233,6 +247,17 @@ def _best_of(sighting: Sighting, view: View, at: Reckoned) -> Best:
     left, top, right, bottom = sighting.box
     clearness = sighting.score * ((right - left) * (bottom - top)) ** 0.5 * (0.2 if sighting.cut else 1.0)
     return Best(view.frame_id, at.east_m, at.north_m, view.place, clearness)
+
+
+def _urgent(thing: Thing) -> bool:
+    """Whether it is told before the car has passed it: surely severe, and surely where it is."""
+    shape = thing.shape
+    if thing.alerted or not isinstance(shape, Lying) or not shape.whole or len(thing.frames) < 2 or not thing.sure:
+        return False
+    if max(shape.each.xx, shape.each.yy) > URGENT_UNSURE_M**2:
+        return False
+    width_m, length_m = shape.width_m - math.sqrt(shape.width_m2), shape.length_m - math.sqrt(shape.length_m2)
+    return thing.label in URGENT and severity_of(thing.label, max(0.0, width_m), max(0.0, length_m)) == SEVERE
 
 
 def _past(thing: Thing, at: Reckoned) -> bool:
@@ -258,4 +283,5 @@ def _joined(kept: Thing, gone: Thing) -> Thing:
     }
     scores = {label: max(kept.scores.get(label, 0.0), gone.scores.get(label, 0.0)) for label in evidence}
     best = max((kept.best, gone.best), key=lambda each: each.clearness)
-    return Thing(kept.number, surer.shape, best, tuple(sorted({*kept.seen, *gone.seen})), evidence, scores)
+    seen, alerted = tuple(sorted({*kept.seen, *gone.seen})), kept.alerted or gone.alerted
+    return Thing(kept.number, surer.shape, best, seen, evidence, scores, alerted)

@@ -19,7 +19,8 @@ are too small to be seen, and count the area as extent."""
 CRACK_M: Final = (2.0, 5.0)
 """Length. Our own: manuals judge the width, which is too small to be seen, and count the length as extent."""
 
-OPEN: Final = 3
+SEVERE: Final = 3
+OPEN: Final = SEVERE
 """A manhole without its cover is a hole that a wheel falls into."""
 
 

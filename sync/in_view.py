@@ -78,6 +78,7 @@ def _thing_row(thing: Thing) -> dict[str, Any]:
         "seen": thing.seen,
         "evidence": dict(thing.evidence),
         "scores": dict(thing.scores),
+        "alerted": thing.alerted,
     }
 
 
@@ -91,7 +92,9 @@ def _thing_of(row: Mapping[str, Any]) -> Thing:
     place = _place_of(best["place"])
     assert place is not None
     seen = tuple((frame_id, number) for frame_id, number in row["seen"])
-    return Thing(row["number"], shape, Best(**best | {"place": place}), seen, row["evidence"], row["scores"])
+    return Thing(
+        row["number"], shape, Best(**best | {"place": place}), seen, row["evidence"], row["scores"], row.get("alerted", False)
+    )
 
 
 def _place_row(place: Place | None) -> dict[str, Any] | None:

@@ -69,21 +69,36 @@ def metres(finding):
     return east_north_m(*ORIGIN, finding.latitude_deg, finding.longitude_deg)
 
 
-def test_a_pothole_is_told_once_where_it_is_and_how_large():
-    ((found,), frames) = drive([("pothole", 0.6, 0.8, 50.0, 0.6, 0.5)])
+def test_a_thing_is_told_once_where_it_is_and_how_large():
+    ((found,), frames) = drive([("crack_alligator", 0.6, 0.8, 50.0, 0.6, 0.5)])
     assert metres(found) == pytest.approx((0.8, 50.0), abs=0.1)
     assert found.frames >= 2
     assert (found.width_m, found.length_m) == pytest.approx((0.6, 0.5), abs=0.1)
     assert found.area_m2 == pytest.approx(0.3, abs=0.1)
-    assert found.severity == 3
+    assert found.severity == 1
     assert (found.odometer_m, found.right_m) == pytest.approx((50.0, 0.8), abs=0.1)
     assert found.first_frame_id <= found.best_frame_id <= found.last_frame_id
     assert frames[0] * 4.0 - 4.0 == pytest.approx(52.0, abs=4.0)  # when the car has passed
 
 
+@pytest.mark.parametrize(("label", "side_m"), [("pothole", 0.9), ("manhole_open", 0.6)])
+def test_what_a_wheel_falls_into_is_told_as_soon_as_two_frames_show_it_and_only_then(label, side_m):
+    ((found,), frames) = drive([(label, 0.6, 0.4, 50.0, side_m, side_m), ("pothole", 0.6, -1.0, 70.0, 0.3, 0.3)], 62.0)
+    assert (found.label, found.severity) == (label, 3)
+    assert frames[0] * 4.0 - 4.0 < 46.0  # before the car is there
+    assert 2 <= found.frames <= 4
+    assert metres(found) == pytest.approx((0.4, 50.0), abs=0.2)
+
+
+def test_a_hole_that_is_severe_only_perhaps_waits():
+    ((found,), frames) = drive([("pothole", 0.6, 0.4, 50.0, 0.47, 0.47)])
+    assert frames[0] * 4.0 - 4.0 > 50.0
+    assert found.frames >= 2
+
+
 def test_however_often_it_is_seen_it_is_no_surer_than_the_car():
-    ((found,), _) = drive([("pothole", 0.6, 0.0, 50.0, 0.6, 0.6)], step_m=0.5)
-    assert found.frames > 15
+    ((found,), _) = drive([("pothole", 0.6, 0.0, 50.0, 0.4, 0.4)], step_m=0.5)
+    assert found.frames >= 15
     assert ACCURACY_M < found.uncertainty_m < ACCURACY_M + 0.3
 
 

@@ -40,7 +40,7 @@ def detections(odometer_m):
     for along_m in HOLES_M:
         ahead_m = along_m - odometer_m
         if 3.5 < ahead_m < 16.0:
-            (left, bottom), (right, top) = LENS.project(-0.3, ahead_m - 0.3), LENS.project(0.3, ahead_m + 0.3)
+            (left, bottom), (right, top) = LENS.project(-0.2, ahead_m - 0.2), LENS.project(0.2, ahead_m + 0.2)
             found.append(Detection("pothole", 0.6, (left, top, right, bottom)))
     ahead_m = SIGN_M - odometer_m
     if 8.0 < ahead_m < 40.0:
@@ -95,7 +95,10 @@ def test_findings_are_told_when_the_car_has_passed_and_at_the_end(unit, validate
     assert [(row[1], row[3], row[4]) for row in findings(db)] == WHOLE
     assert db.conn.execute("SELECT count(*) FROM in_view").fetchone() == (0,)
     photos = dict(db.conn.execute("SELECT id, sha256 FROM frame").fetchall())
-    events = [json.loads(payload)["data"] for (payload,) in db.conn.execute("SELECT payload FROM outbox WHERE stream = 'finding' ORDER BY seq")]
+    events = [
+        json.loads(payload)["data"]
+        for (payload,) in db.conn.execute("SELECT payload FROM outbox WHERE stream = 'finding' ORDER BY seq")
+    ]
     for row, event in zip(findings(db), events, strict=True):
         validate("finding", event)
         assert event["properties"]["photo_sha256"] == photos[row[5]]
