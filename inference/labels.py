@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-Kind = Literal["road", "cover", "sign", "safety", "hiding"]
+Kind = Literal["road", "cover", "sign", "safety", "mark", "hiding"]
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """One kind of thing; `rdd_code` is its class in the Road Damage Dataset (arXiv 2209.08538), where it has one.
 
-    Things of kind "hiding" are found only to be hidden: they are never reported.
+    Things of kind "hiding" are found only to be hidden: they are never reported. What a person has marked is of kind "mark": no
+    model finds it.
     """
 
     name: str
@@ -42,6 +43,7 @@ LABELS: Final = (
     Label("traffic_light", "traffic light", "feu de signalisation", "sign"),
     Label("fire", "fire", "incendie", "safety"),
     Label("smoke", "smoke", "fumée", "safety"),
+    Label("hazard", "hazard marked by the driver", "danger signalé par le conducteur", "mark"),
     Label("face", "face", "visage", "hiding"),
     Label("plate", "number plate", "plaque d'immatriculation", "hiding"),
     Label("person", "person", "personne", "hiding"),

@@ -47,6 +47,7 @@ def finding_feature(finding: FindingSeen) -> Json:
             "position_source": finding.position_source,
             "heading_deg": finding.heading_deg,
             "photo": photo_path(finding.source, finding.finding_id) if finding.photo else None,
+            "note": finding.note,
         },
     }
 

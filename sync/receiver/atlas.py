@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sync.receiver.asking import LIMIT, MOST, Condition, asked, most, one_of, since_time
+from sync.receiver.kinds import is_text
 from sync.receiver.seen import Box, Changes, FindingSeen, RoundDriven, StretchGraded, TrackDriven, UnitHeard
 from sync.receiver.thing_atlas import ThingAtlas
 from sync.receiver.things import MOST_STRETCHES
@@ -21,7 +22,8 @@ from sync.receiver.things import MOST_STRETCHES
 FINDING: Final = (
     "SELECT seq, source, finding_id, round_id, label, score, latitude_deg, longitude_deg, uncertainty_m, area_m2, severity, "
     "frames, time, seen_at, position_source, heading_deg, EXISTS (SELECT 1 FROM evidence WHERE "
-    "evidence.finding_id = finding.finding_id AND evidence.source = finding.source) FROM "
+    "evidence.finding_id = finding.finding_id AND evidence.source = finding.source), "
+    "CASE WHEN label = 'hazard' THEN (SELECT data FROM event WHERE event.seq = finding.seq) END FROM "
 )
 TRACK: Final = 'SELECT seq, source, round_id, time, "from", "to", length_m, frames, filled_m, gaps, geojson FROM '
 GRADE: Final = "SELECT seq, n, source, round_id, time, from_m, to_m, grade, low, high, coverage, cells, reasons, geojson FROM "
@@ -149,7 +151,14 @@ def _after(after: int) -> Condition:
 
 
 def _finding(row: Sequence[Any]) -> FindingSeen:
-    return FindingSeen(*(*row[:-1], bool(row[-1])))
+    return FindingSeen(*(*row[:-2], bool(row[-2]), None if row[-1] is None else _note(_read(row[-1]))))
+
+
+def _note(data: Any) -> str | None:
+    """What a driver says of a hazard, in the data of its event; it comes from outside."""
+    properties = data.get("properties") if isinstance(data, dict) else None
+    note = properties.get("note") if isinstance(properties, dict) else None
+    return note if is_text(note) else None
 
 
 def _track(row: Sequence[Any]) -> TrackDriven:

@@ -31,7 +31,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class FindingSeen:
-    """A thing on or beside the road. `time` is the event's, always there; `photo`: its picture has arrived."""
+    """A thing on or beside the road. `time` is the event's, always there; `photo`: its picture has arrived.
+
+    `note` is what a driver says of a hazard.
+    """
 
     seq: int
     source: str
@@ -50,6 +53,7 @@ class FindingSeen:
     position_source: str | None
     heading_deg: float | None
     photo: bool
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,18 @@ def test_findings_are_chosen_by_place_label_round_and_age(store, atlas, car_07, 
     assert atlas.finding(10**9) is None
 
 
+def test_a_hazard_has_the_drivers_note_and_nothing_else_has_one(store, atlas, car_07):
+    keep(
+        store,
+        car_07.finding(1, label="hazard", note="<b>trou</b>", model=None),
+        car_07.finding(2, label="hazard", note=None),
+        car_07.finding(3, label="hazard", note={"html": "<b>"}),
+        car_07.finding(4, label="hazard", note="two\nlines"),
+        car_07.finding(5, label="pothole", note="no driver says so"),
+    )
+    assert [each.note for each in atlas.findings()] == ["<b>trou</b>", None, None, None, None]
+
+
 def test_pages_follow_each_other_without_a_gap(store, atlas, car_07):
     keep(store, *(car_07.finding(n, place=(7.0 + n / 1000, 43.5)) for n in range(25)))
     for box in (None, CANNES):

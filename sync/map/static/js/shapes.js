@@ -29,6 +29,7 @@ export const SHAPES = {
   sign_stop: { color: GREEN, path: "M8.3 3h7.4L21 8.3v7.4L15.7 21H8.3L3 15.7V8.3z" },
   traffic_light: { color: SLATE, path: `${box(7, 1.5, 10, 21)}${disc(2.1, 12, 5.8)}${disc(2.1)}${disc(2.1, 12, 18.2)}` },
   fire: { color: VERMILLION, path: "M12.5 1.5c1 4.5 6.5 7 6.5 13a7 7 0 0 1-14 0c0-3 1.8-4.5 2.5-7 1.5 1 2.2 2 2.5 3.5 1.8-2.5 2.5-5.5 2.5-9.5z" },
+  hazard: { color: VERMILLION, path: `M12 1.5 22.5 12 12 22.5 1.5 12z${box(10.9, 6, 2.2, 7.5)}${box(10.9, 15.2, 2.2, 2.4)}` },
   smoke: { color: SLATE, path: "M7 19.5a5 5 0 0 1-.6-9.96A6 6 0 0 1 17.8 8.6 5.5 5.5 0 0 1 17 19.5z" },
 };
 
