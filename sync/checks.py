@@ -15,10 +15,12 @@ import numpy as np
 from sqlite_utils import Database
 
 from device.fix import Fix
+from device.gpio import GpioMissing, pin_factory
 from device.sound import BUILT_AT
 from inference.manifest import ModelRefused, Task, locate
 from inference.model import ModelFailed
 from inference.tflite import TfliteModel
+from provisioning.settings import Panel
 from sync.tables import MIGRATIONS
 
 State = Literal["ok", "failed", "does not apply"]
@@ -104,6 +106,18 @@ def check_model(task: Task, name: str) -> Check:
     if model.manifest.task != task:
         return Check(check, "failed", f"{path} is a {model.manifest.task} model", f"correct [models] {task}")
     return Check(check, "ok", f"{model.manifest.name}, sha256 {model.manifest.sha256[:12]}, looked at a picture")
+
+
+def check_pins(panel: Panel) -> Check:
+    """Whether the lamp, the buzzer and the buttons that are configured can be used; no light is turned on."""
+    if not panel.has_pins:
+        return Check("lamp and buttons", "does not apply", "no pin is configured in [panel]: the page serves alone")
+    try:
+        pin_factory().close()
+    except GpioMissing as error:
+        remedy = "pip install 'ronde[pi]' and sudo apt-get install python3-lgpio, or take the pins out of [panel]"
+        return Check("lamp and buttons", "failed", f"{error}; the page serves alone", remedy)
+    return Check("lamp and buttons", "ok", "gpiozero finds the pins")
 
 
 def check_clock(now: datetime, fix: Fix | None) -> Check:

@@ -17,7 +17,7 @@ from device.gpsd import GpsdSource
 from provisioning.settings import Backend, Settings
 from sync.board_checks import check_power, check_temperature, check_time_source, check_wear
 from sync.broker import Session, address_of
-from sync.checks import Check, check_clock, check_database, check_model, check_packages, check_runtime
+from sync.checks import Check, check_clock, check_database, check_model, check_packages, check_pins, check_runtime
 from sync.event import topic
 from sync.keeping_checks import check_aside, check_disk, check_outbox, check_settings
 from sync.mqtt import PahoBroker
@@ -47,6 +47,7 @@ def check_unit(settings: Settings) -> list[Check]:
         check_model("privacy", settings.models.privacy),
         check_model("roads", settings.models.roads),
         check_camera(settings),
+        check_pins(settings.panel),
         gps,
         check_clock(datetime.now(timezone.utc), fix),
         check_time_source(),

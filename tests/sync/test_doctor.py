@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from device.fix import Fix
-from provisioning.settings import Backend, Camera, Gps, Keeping, Models, Settings, Unit
+from provisioning.settings import Backend, Camera, Gps, Keeping, Models, Panel, Settings, Unit
 from sync import checks, doctor
 from sync.ballast import Ballast
-from sync.checks import Check, check_clock, check_database, check_model, check_packages, check_runtime
+from sync.checks import Check, check_clock, check_database, check_model, check_packages, check_pins, check_runtime
 from sync.custody import held
 from sync.database import open_database, transaction
 from sync.doctor import check_broker, check_camera, check_certificate, check_gps, check_unit
@@ -36,6 +36,17 @@ def failed(check):
     assert check.remedy
     assert "\n" not in check.reason + check.remedy
     return check
+
+
+def test_pins_that_are_configured_and_not_there_are_said(monkeypatch):
+    assert check_pins(Panel()).state == "does not apply"
+    found = check_pins(Panel(green_pin=17))
+    assert found.state == "failed"
+    assert "gpiozero" in found.reason
+    assert "the page serves alone" in found.reason
+    mock = pytest.importorskip("gpiozero.pins.mock")
+    monkeypatch.setattr("sync.checks.pin_factory", mock.MockFactory)
+    assert check_pins(Panel(green_pin=17)).state == "ok"
 
 
 def test_a_foreign_distribution_with_one_of_our_names_is_named():
@@ -295,6 +306,7 @@ def test_a_laptop_hears_what_does_not_apply(settings, free_ports):
         "privacy model",
         "roads model",
         "camera",
+        "lamp and buttons",
         "positions",
         "clock",
         "clock's source",
@@ -311,6 +323,7 @@ def test_a_laptop_hears_what_does_not_apply(settings, free_ports):
     of_the_computer = {"clock's source", "power", "temperature", "card wear"}  # what this one tells is this one's
     assert {name for name, check in found.items() if check.state == "does not apply"} - of_the_computer == {
         "camera",
+        "lamp and buttons",
         "database",
         "outbox",
         "broker",
