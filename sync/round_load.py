@@ -58,6 +58,8 @@ class BulkTown:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self.told: set[tuple[Corner, Corner, int, str]] = set()
+        """What was found of it so far: street, number along it, label."""
 
     def street(self, one: Corner, other: Corner, round_: int) -> Sequence[Stands]:
         """What stands along a street in a round."""
@@ -95,6 +97,7 @@ def round_of(town: BulkTown, number: int, findings: int) -> Iterator[Event]:
         for thing in sorted(town.street(here, there, number), key=lambda each: each.along_m if here < there else -each.along_m):
             if chance.random() < SEEN:
                 n += 1
+                town.told.add((min(here, there), max(here, there), int(thing.along_m / THING_M), thing.label))
                 ahead_m = thing.along_m if here < there else BLOCK_M - thing.along_m
                 at = began_at + timedelta(seconds=(driven_m + ahead_m) / SPEED_MPS)
                 place = _place(here, there, ahead_m, thing.right_m if here < there else -thing.right_m)

@@ -31,8 +31,11 @@ NAIVE_M: Final = 6.0
 ALONE_M: Final = 15.0
 """A thing stands alone that has no other of its label, or of one that competes with it, so near."""
 
-Fate = Literal["unchanged", "new", "repaired"]
+Fate = Literal["unchanged", "new", "repaired", "missed"]
 FATES: Final[tuple[Fate, ...]] = ("unchanged", "new", "repaired")
+"""What became of a thing, and is to be named. `missed` is there in both rounds, and the second does not tell of it: that is no
+change, and neither gone nor repaired."""
+ENDED: Final = ("gone", "repaired")
 
 SPACING: Final = {
     "histogram_m": {},
@@ -64,7 +67,7 @@ class Named:
 
     def right(self, said: str) -> bool:
         """Whether that is so."""
-        return said == self.fate
+        return said not in ENDED if self.fate == "missed" else said == self.fate
 
 
 def name_things(first: Trial, second: Trial, folder: Path) -> Sequence[Named]:
@@ -78,6 +81,23 @@ def name_things(first: Trial, second: Trial, folder: Path) -> Sequence[Named]:
         Named(thing, fate, _alone(thing, everything), _said(before, after, states), _said(before, after, naive))
         for thing, fate, before, after in judged
     ]
+
+
+def measure(named: Sequence[Named]) -> dict[str, Any]:
+    """How many were named right, both ways: of things that stand alone, of all, and of each fate."""
+    changed = [each for each in named if each.fate != "missed"]
+    return {
+        "alone": _shares([each for each in changed if each.alone]),
+        "whole": _shares(changed),
+        "fates": {fate: _shares([each for each in changed if each.fate == fate]) for fate in FATES},
+        "missed": _shares([each for each in named if each.fate == "missed"]),
+    }
+
+
+def _shares(named: Sequence[Named]) -> dict[str, Any]:
+    number = len(named)
+    right = {"joined": sum(each.right(each.joined) for each in named), "naive": sum(each.right(each.naive) for each in named)}
+    return {"things": number, **{way: round(count / number, 4) if number else None for way, count in right.items()}}
 
 
 Links = Mapping[str, str]
@@ -96,35 +116,36 @@ def _said(before: Finding | None, after: Finding | None, links: Links) -> str:
 def _judged(
     rounds: Sequence[Sequence[Told]], trials: tuple[Trial, Trial]
 ) -> Iterator[tuple[Thing, Fate, Finding | None, Finding | None]]:
-    """Things that are told once in each round in which they are there, and so seen twice in it."""
+    """Things that are told of in the rounds in which they are there, and of which it is known what became of them."""
     scene = trials[0].scene
-    by_thing = [_by_thing(each) for each in rounds]
-    frames = [_frames(each) for each in trials]
+    before, after = (_by_thing(told, trial) for told, trial in zip(rounds, trials, strict=True))
+    end_m = _end_m(trials)
     for thing in scene.things:
-        there = [number for number in (0, 1) if number + 1 in thing.rounds]
-        seen = all(frames[number][thing.id] >= LEAST_FRAMES for number in there)
-        if not there or not seen or not END_M < thing.along_m < scene.path.length_m - END_M:
+        first, second = before.get(thing.id), after.get(thing.id)
+        if not END_M < thing.along_m < end_m:
             continue
-        told = [by_thing[number].get(thing.id) for number in (0, 1)]
-        if any(told[number] is None for number in there):
-            continue
-        if there == [0, 1]:
-            yield thing, "unchanged", told[0], told[1]
-        elif there == [1]:
-            yield thing, "new", None, told[1]
-        elif any(other.id == f"repair-{thing.id.rpartition('-')[2]}" for other in scene.things):
-            yield thing, "repaired", told[0], None
+        if thing.rounds == (1, 2) and first and second:
+            yield thing, "unchanged", first, second
+        elif thing.rounds == (1, 2) and first:
+            yield thing, "missed", first, None
+        elif thing.rounds == (2,) and second:
+            yield thing, "new", None, second
+        elif thing.rounds == (1,) and first and f"repair-{thing.id.rpartition('-')[2]}" in after:  # the patch has to be found
+            yield thing, "repaired", first, None
 
 
-def _frames(trial: Trial) -> Counter[str]:
-    """In how many frames each thing was detected."""
-    return Counter(thing_id for thing_id, _ in {(thing.id, frame_id) for (frame_id, _), thing in trial.whose.items()})
+def _end_m(trials: Iterable[Trial]) -> float:
+    """How far along the line both rounds have driven, without the last metres."""
+    scenes = [(each.scene.path.length_m, max(place.odometer_m for place, _ in each.cameras.values())) for each in trials]
+    return min(min(each) for each in scenes) - END_M
 
 
-def _by_thing(told: Iterable[Told]) -> Mapping[str, Finding]:
+def _by_thing(told: Iterable[Told], trial: Trial) -> Mapping[str, Finding]:
+    """The first finding of each thing that was detected in two frames."""
+    frames = Counter(thing_id for thing_id, _ in {(thing.id, frame_id) for (frame_id, _), thing in trial.whose.items()})
     found: dict[str, Finding] = {}
     for each in told:
-        if each.thing is not None:
+        if each.thing is not None and frames[each.thing.id] >= LEAST_FRAMES:
             found.setdefault(each.thing.id, each.finding)
     return found
 

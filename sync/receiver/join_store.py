@@ -162,6 +162,10 @@ class JoinStore(ABC):
         round_ = Round(due.source, due.round_id, found, tracks, poor)
         return Around(version, number, round_, {row[0]: _thing(row) for row in rows}, stored)
 
+    def count(self) -> int:
+        """How many things are known."""
+        return int(self._rows("SELECT count(*) FROM thing", [])[0][0])
+
     def history(self, number: int) -> Sequence[tuple[State, Visited]]:
         """All visits of a thing, and what each made of it."""
         return [(row[0], Visited(*row[1:])) for row in self._rows(HISTORY, [number])]

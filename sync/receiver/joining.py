@@ -20,16 +20,19 @@ from inference.sighting import RIVALS, STRETCHES
 from sync.receiver.aligning import Aligned, Drift, Seen, align
 from sync.receiver.aligning import Known as Column
 from sync.receiver.driven import Found, Joined, Known, Round, Track, second, thing_id, written
+from sync.receiver.fate import UNSURE_M
 from sync.receiver.passing import Path, Piece
 from sync.receiver.plane import Plane, plane_at
 from sync.receiver.visits import Visited
 
 ALIKE: Final[Mapping[str, frozenset[str]]] = MappingProxyType({each: frozenset(group) for group in RIVALS for each in group})
 
-OWN_M, OWN_STRETCH_M = 0.4, 1.0
+OWN_M, OWN_STRETCH_M = 0.3, 0.8
 """How far a place is off in one round without the receiver's share, one sigma for each axis: of most, and of what is long."""
 SIGMA_M: Final = (1.5, 6.0)
 """Of the shift between a round and what is known, at least and at most."""
+NEW_PER_M2: Final = 0.004
+"""So many things that were not known lie on a square metre of what a round shows."""
 AGAIN_CELL_M, AGAIN_S = 25.0, 60.0
 """A round that finds something so near to where it found something so long before passes there again."""
 SHIFT_S: Final = 60.0
@@ -114,9 +117,8 @@ class _Work:
     def _drift(self) -> Drift:
         """Two receivers that are as unsure as this one says it is."""
         told = [each.uncertainty_m for each in self.round.found if each.uncertainty_m]
-        if not told:
-            return Drift()
-        return Drift(sigma_m=min(max(2.0**0.5 * median(told) / RADIUS_95, SIGMA_M[0]), SIGMA_M[1]))
+        sigma_m = 2.0**0.5 * median(told or [UNSURE_M]) / RADIUS_95
+        return Drift(sigma_m=min(max(sigma_m, SIGMA_M[0]), SIGMA_M[1]), new_per_m2=NEW_PER_M2)
 
     def _put(self, found: Found, number: int | None, aligned: Aligned, row: int) -> None:
         """A finding is a thing: one that is known, or a new one."""

@@ -83,7 +83,7 @@ def read(received: Received) -> Reading | None:
     place = TOPIC.fullmatch(received.topic)
     if place is None:
         return Refused(None, "", "the topic is not ronde/v1/<fleet>/<unit>/<stream>")
-    sender, stream = Sender(place[1], place[2]), place[3]
+    sender, stream = sender_of(place), place[3]
     if stream in OURS:
         return None
     known = {"id": ""}
@@ -95,6 +95,11 @@ def read(received: Received) -> Reading | None:
         return _event(sender, stream, received.payload, known)
     except Misfit as error:
         return Refused(sender, known["id"], str(error))
+
+
+def sender_of(place: re.Match[str]) -> Sender:
+    """Who writes on a topic that matches `TOPIC`."""
+    return Sender(place[1], place[2])
 
 
 def _presence(sender: Sender, payload: bytes, known: dict[str, str]) -> Presence:

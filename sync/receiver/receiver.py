@@ -17,7 +17,8 @@ from sync.broker import Broker, Lost, Message, Received
 from sync.door import Door
 from sync.event import compact
 from sync.failure import DatabaseFailed
-from sync.receiver.reading import Arrived, Reading, Refused, Sender, read
+from sync.receiver.batches import read_all
+from sync.receiver.reading import Arrived, Reading, Refused, Sender
 from sync.receiver.store import Store
 from sync.rest import Rest
 
@@ -112,7 +113,7 @@ class Receiver:
 
     def _keep(self, broker: Broker) -> Step:
         """Stores what has arrived, then answers the broker and the units; where it cannot be stored it waits."""
-        readings = [reading for reading in map(read, self._unstored) if reading is not None]
+        readings = [reading for received in self._unstored for reading in read_all(received)]
         try:
             kept = self._store.keep(readings)
         except DatabaseFailed as error:
