@@ -8,6 +8,7 @@ import json
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -26,11 +27,13 @@ from sync.condition import Condition, Teller
 from sync.database import open_database
 from sync.demo_options import LEAST_M, MOST_M, DemoRefused
 from sync.demo_ride import Moment, Ride, town_drive
-from sync.demo_town import RECEIVER_DB, broker, delivering, receiver, stored, town_map
-from sync.demo_truth import Told, changes, score
+from sync.demo_town import RECEIVER_DB, broker, delivering, join_rounds, known_things, receiver, stored, town_map
+from sync.demo_truth import Known, Told, changes, score
+from sync.event import iso
 from sync.export import export_findings
 from sync.health import BYTES_KEY
 from sync.outbox import Outbox
+from sync.receiver.seen import ThingKnown
 from sync.replay import load_models
 from sync.rounds import only_one
 
@@ -39,6 +42,7 @@ SEED = 1
 APART: Final = timedelta(days=7)
 """Between the two rounds."""
 CAMERA: Final = Camera(kind="simulated", width=640, height=480)
+OVER: Final = ("repaired", "gone")
 DELIVERED_S = 60.0
 """How long the end waits for the receiver to have it all."""
 MARK, GEOJSON, UNIT = "demo.json", "findings.geojson", "unit"
@@ -121,6 +125,7 @@ def _drive(
     began_s, cpu_s = time.monotonic(), time.process_time()
     models, scene = load_models(settings.models), drives[0].scene
     ended_at = datetime.now(timezone.utc).replace(microsecond=0)
+    state, town = settings.unit.state, settings.unit.state.parent / RECEIVER_DB
     rounds, scores = [], []
     for drive in drives:
         ride = Ride(settings, db, models, drive)
@@ -128,16 +133,18 @@ def _drive(
         report = ride.go(started_at, lambda moment: screen.show(moment, _sent(db)), stop)
         if report is None:
             return None
+        delivered = _delivered(db, stop)
+        join_rounds(town)
         scores.append(score(scene, drive.round, ride.witness, _told(db, ride.round_id)))
         rounds.append({"report": report, "findings": scores[-1].labels, "hiding": ride.witness.hiding()})
-    delivered = _delivered(db, stop)
-    state = settings.unit.state
+    things = known_things(town)
     return {
         "done": delivered,
         "folder": str(state.parent),
         "rounds": rounds,
-        "changes": changes(scene, *scores),
-        "stored": stored(state.parent / RECEIVER_DB),
+        "changes": changes(scene, scores[0], scores[1], [_known(each, iso(started_at)) for each in things]),
+        "things": dict(sorted(Counter(each.state for each in things).items())),
+        "stored": stored(town),
         "sent_bytes": _sent(db).bytes,
         "photo_bytes": sum(file.stat().st_size for file in state.rglob("*.jpg")),
         "took_s": round(time.monotonic() - began_s, 1),
@@ -148,6 +155,11 @@ def _drive(
 def _told(db: Database, round_id: str) -> list[Told]:
     rows = db.conn.execute("SELECT label, latitude_deg, longitude_deg, uncertainty_m FROM finding WHERE round_id = ?", [round_id])
     return [Told(*row) for row in rows]
+
+
+def _known(thing: ThingKnown, second_began_at: str) -> Known:
+    told = Told(thing.label, thing.latitude_deg, thing.longitude_deg, thing.uncertainty_m or 0.0)
+    return Known(told, thing.state in OVER, thing.first_seen_at >= second_began_at)
 
 
 def _sent(db: Database) -> Sent:

@@ -6,8 +6,9 @@ The car's own `ronde sync` runs beside it, as on the unit: it empties the outbox
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,11 @@ from sync.delivery import run_sync
 from sync.map.options import MapRefused
 from sync.map.server import map_place, serving_map
 from sync.receiver import run_receiver
+from sync.receiver.asking import MOST
+from sync.receiver.databases import open_atlas
+from sync.receiver.joiner import Joiner, Outcome
+from sync.receiver.joins import open_joins
+from sync.receiver.seen import ThingKnown
 
 BROKER: Final = """\
 id = 0
@@ -89,6 +95,22 @@ def town_map(file: Path) -> Iterator[str]:
         except MapRefused:
             address = stack.enter_context(serving_map(f"sqlite:///{file}", map_place(0)))
         yield address
+
+
+def join_rounds(file: Path) -> None:
+    """Joins what has been received to what is known; the receiver does so too, once a round has been silent for two minutes."""
+    joiner = Joiner(partial(open_joins, f"sqlite:///{file}"), quiet_s=0.0)
+    try:
+        while joiner.step() in (Outcome.JOINED, Outcome.OVERTAKEN):
+            pass
+    finally:
+        joiner.close()
+
+
+def known_things(file: Path) -> Sequence[ThingKnown]:
+    """What the town knows by now."""
+    with closing(open_atlas(f"sqlite:///{file}")) as atlas:
+        return atlas.things(limit=MOST)
 
 
 def stored(file: Path) -> dict[str, int]:

@@ -97,6 +97,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the town knows of a thing after both rounds: whether it is over (repaired or gone), and whether round 2 brought it."""
+
+    told: Told
+    is_over: bool
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """One round against truth: per class how many were there, found, and told without being there; the things themselves."""
 
@@ -126,16 +135,22 @@ def score(scene: Scene, number: int, witness: Witness, told: Sequence[Told]) -> 
     return Scored(dict(sorted(labels.items())), frozenset(there), frozenset(taken))
 
 
-def changes(scene: Scene, first: Scored, second: Scored) -> dict[str, int]:
-    """What the town did between the rounds, as far as it could be seen, and what of it was found."""
-    damage = [thing for thing in scene.things if thing.severity is not None]
-    repaired = [thing.id for thing in damage if thing.rounds == (1,) and thing.id in first.there]
-    new = [thing.id for thing in damage if thing.rounds == (2,) and thing.id in second.there]
+def changes(scene: Scene, first: Scored, second: Scored, known: Sequence[Known]) -> dict[str, int]:
+    """What was done between the rounds, as far as it could be seen; what the rounds found of it, and what the town was told."""
+    damage = {thing.id: thing for thing in scene.things if thing.severity is not None}
+    repaired = [each for each in damage.values() if each.rounds == (1,) and each.id in first.there]
+    found_before = [each for each in repaired if each.id in first.found]
+    new = [each for each in damage.values() if each.rounds == (2,) and each.id in second.there]
+    found = [each for each in new if each.id in second.found]
+    over = {id_ for _, _, id_ in _pairs(scene, found_before, [each.told for each in known if each.is_over])}
+    begun = {id_ for _, _, id_ in _pairs(scene, found, [each.told for each in known if each.is_new])}
     return {
         "repaired": len(repaired),
-        "repaired_found_before": sum(each in first.found for each in repaired),
+        "repaired_found_before": len(found_before),
+        "repaired_told": len(over),
         "new": len(new),
-        "new_found": sum(each in second.found for each in new),
+        "new_found": len(found),
+        "new_told": len(begun),
     }
 
 

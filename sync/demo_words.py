@@ -27,7 +27,7 @@ def in_words(result: Mapping[str, Any]) -> str:
             *_histogram(reports),
             "",
             *_found([each["findings"] for each in result["rounds"]]),
-            *_changed(result["changes"]),
+            *_changed(result["changes"], result["things"]),
             STREETS_SCORES,
             "",
             *_hidden([each["hiding"] for each in result["rounds"]]),
@@ -78,11 +78,15 @@ def _row(name: str, row: Mapping[str, int]) -> str:
     return f"{name:<42}{row['there']:>7}{row['found']:>7}{row['wrong']:>7}{recall:>9}{precision:>11}"
 
 
-def _changed(changes: Mapping[str, int]) -> Iterator[str]:
+def _changed(changes: Mapping[str, int], things: Mapping[str, int]) -> Iterator[str]:
     if changes["repaired"]:
-        yield f"Repaired between the rounds: {changes['repaired']}, {changes['repaired_found_before']} of them found in round 1."
+        before, over = changes["repaired_found_before"], changes["repaired_told"]
+        yield f"Repaired between the rounds: {changes['repaired']}; round 1 found {before}; the town knows that {over} are gone."
     if changes["new"]:
-        yield f"New damage in round 2: {changes['new']}, {changes['new_found']} of it found."
+        found, new = changes["new_found"], changes["new_told"]
+        yield f"New damage: {changes['new']}; round 2 found {found}; the town knows that {new} are new."
+    told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in things.items())
+    yield f"Both rounds joined, the town knows {sum(things.values())} things: {told}."
 
 
 def _hidden(rounds: Sequence[Mapping[str, Mapping[str, int]]]) -> Iterator[str]:

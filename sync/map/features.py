@@ -69,6 +69,7 @@ def thing_feature(thing: ThingKnown) -> Json:
             "uncertainty_m": None if thing.uncertainty_m is None else round(thing.uncertainty_m, 2),
             "area_m2": thing.area_m2,
             "severity": thing.severity,
+            "frames": thing.frames,
             "rounds": thing.rounds,
             "missed": thing.missed,
             "first_seen_at": thing.first_seen_at,

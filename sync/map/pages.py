@@ -20,6 +20,7 @@ from sync.event import now
 from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.map.answers import as_json, asked_after, asked_of, page_of
 from sync.map.features import finding_feature, grade_feature, round_json, track_feature, unit_json
+from sync.map.joined import joined
 from sync.map.news import News
 from sync.map.question import BadQuestion
 from sync.map.thing_pages import ThingPages
@@ -90,7 +91,7 @@ class Pages:
             each.name: {"en": each.english, "fr": each.french, "kind": each.kind} for each in LABELS if each.kind != "hiding"
         }
         tiles = None if self.tiles is None else {"url": self.tiles, "credit": self.credit}
-        return as_json({"version": version("ronde"), "labels": labels, "tiles": tiles})
+        return as_json({"version": version("ronde"), "labels": labels, "tiles": tiles, "judges": self.judge is not None})
 
     async def _findings(self, request: Request) -> Response:
         asked = asked_of(request, FINDINGS)
@@ -136,8 +137,16 @@ class Pages:
 
     async def _rounds(self, request: Request) -> Response:
         asked_of(request, ())
-        rounds = await run_in_threadpool(self.atlas.rounds, ROUNDS)
-        return as_json({"rounds": [round_json(each) for each in rounds]})
+
+        def answer() -> Response:
+            numbers = joined(self.atlas, ROUNDS)
+            rounds = []
+            for each in self.atlas.rounds(ROUNDS):
+                last_seq, joined_seq = numbers.get((each.source, each.round_id), (0, 0))
+                rounds.append(round_json(each) | {"last_seq": last_seq, "joined_seq": joined_seq})
+            return as_json({"rounds": rounds})
+
+        return await run_in_threadpool(answer)
 
     async def _units(self, request: Request) -> Response:
         asked_of(request, ())

@@ -20,7 +20,7 @@ from sync.command import DONE, UNDONE, WRONG_USE, main
 from sync.demo import Sent, run_demo
 from sync.demo_ride import Moment, town_drive
 from sync.demo_screen import Progress
-from sync.demo_truth import REPORTED, Told, Witness, changes, score
+from sync.demo_truth import REPORTED, Known, Told, Witness, changes, score
 from sync.demo_words import in_words
 from sync.faults.town import rows
 
@@ -63,6 +63,9 @@ def test_two_rounds_a_week_apart_arrive_whole(demo):
     assert len(findings[0]) == demo.result["stored"]["finding"] == sum(sum(report["findings"].values()) for report in reports)
     assert len(json.loads((demo.folder / "findings.geojson").read_text())["features"]) == len(findings[0])
     assert rows(unit, "SELECT count(*) FROM outbox") == [(0,)]
+    # One street, driven twice: the town knows fewer things than it was told findings, and some from both rounds.
+    assert sum(demo.result["things"].values()) < len(findings[0])
+    assert demo.result["things"]["seen_again"] > 0
 
 
 def test_it_says_where_the_map_is_and_how_far_it_has_come(demo):
@@ -182,12 +185,20 @@ def test_what_the_town_changed_is_counted(witness):
     witness.plainly.update({thing.id: 2 for thing in SCENE.things})
     new = [thing for thing in SCENE.things if thing.rounds == (2,) and thing.severity is not None]
     second = score(SCENE, 2, witness, [told_of(new[0])])
-    assert changes(SCENE, first, second) == {
+    known = [Known(told_of(new[0]), is_over=False, is_new=True), Known(told_of(new[1]), is_over=False, is_new=True)]
+    assert changes(SCENE, first, second, known) == {
         "repaired": sum(thing.rounds == (1,) for thing in SCENE.things),
         "repaired_found_before": 0,
+        "repaired_told": 0,
         "new": len(new),
         "new_found": 1,
+        "new_told": 1,
     }
+    repaired = next(thing for thing in SCENE.things if thing.rounds == (1,))
+    first = score(SCENE, 1, witness, [told_of(repaired)])
+    for is_over in (True, False):
+        counted = changes(SCENE, first, second, [Known(told_of(repaired), is_over=is_over, is_new=False)])
+        assert (counted["repaired_found_before"], counted["repaired_told"]) == (1, int(is_over))
 
 
 def test_heads_and_plates_are_open_until_they_are_hidden():

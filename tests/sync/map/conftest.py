@@ -3,10 +3,12 @@
 import http.client
 import io
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,10 +17,12 @@ from PIL import Image, ImageDraw
 
 from provisioning.settings import Unit
 from sync.broker import Received
-from sync.event import topic
+from sync.event import iso, topic
 from sync.map.sample import connected, fill, health_of, rounds_of, utc
 from sync.map.server import map_place, serving_map
 from sync.receiver.databases import open_store
+from sync.receiver.joiner import Joiner, Outcome
+from sync.receiver.joins import open_joins
 from sync.receiver.reading import read
 
 BEGAN_AT = utc("2026-05-04T07:00:00")
@@ -129,3 +133,44 @@ def later():
     """One more finding of another round: what a car sends while somebody looks."""
     events = rounds_of(OTHER, 1, seed=9, began_at=BEGAN_AT + timedelta(hours=1))
     return next(event for event in events if event.stream == "finding")
+
+
+def join(town):
+    """Joins what has come to what is known, at once."""
+    joiner = Joiner(partial(open_joins, town.url), quiet_s=0.0)
+    with closing(joiner):
+        while joiner.step() in (Outcome.JOINED, Outcome.OVERTAKEN):
+            pass
+
+
+def again(events, unit, days):
+    """The same street driven by another unit some days later."""
+    later = timedelta(days=days)
+    for event in events:
+        data = json.loads(json.dumps(event.data))
+        told = data.get("properties", {})
+        for name in ("round_id", "finding_id"):
+            if told.get(name):
+                told[name] = told[name].replace("01234567", "89abcdef")
+        for name in ("seen_at", "from", "to"):
+            if told.get(name):
+                told[name] = iso(utc(told[name].removesuffix("Z")) + later)
+        id_ = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{event.id} {unit.name}"))
+        yield replace(event, unit=unit, id=id_, time=event.time + later, data=data)
+
+
+@pytest.fixture
+def join_now():
+    return join
+
+
+@pytest.fixture
+def joined_town(serve, found):
+    """Thirty things, which two units saw a week apart; the second one saw no pothole."""
+    served = serve()
+    served.findings = [event for event in found if event.stream == "finding"]
+    served.publish(*found)
+    join(served)
+    served.publish(*again([each for each in found if each.data["properties"].get("label") != "pothole"], OTHER, 7))
+    join(served)
+    return served

@@ -46,7 +46,7 @@ def test_each_word_that_the_page_uses_is_there_and_no_other():
     used = set(re.findall(r'\bt\(\s*"(\w+)"', HERE)) | set(re.findall(r'data-words(?:-label)?="(\w+)"', HERE))
     there = {without_plural(key) for key in WORDS["en"]} | set(WORDS["en"])
     assert used <= there
-    groups = ("reason_", "finding_", "condition_", "severity_", "age_", "status_", "placed_")
+    groups = ("reason_", "finding_", "visit_", "condition_", "severity_", "age_", "status_", "placed_", "grade_")
     named = used | set(re.findall(r'"(\w+)"', HERE))
     assert [key for key in WORDS["en"] if not key.startswith(groups) and without_plural(key) not in named] == []
 
@@ -77,7 +77,9 @@ def test_what_is_not_ours_is_as_it_came():
         assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == digest
 
 
-@pytest.mark.parametrize("file", [*SCRIPTS, STATIC / "index.html", STATIC / "map.css"], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [*SCRIPTS, STATIC / "index.html", STATIC / "map.css", STATIC / "finding.css"], ids=lambda file: file.name
+)
 def test_our_files_name_no_other_host_and_are_short(file):
     text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?:|//[a-z]+\.", text)

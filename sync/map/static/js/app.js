@@ -1,14 +1,15 @@
 // Starts the page and holds its parts together.
 
-import { project } from "./cluster.js";
 import { Filters } from "./filters.js";
-import { open } from "./finding.js";
+import { open, tell } from "./finding.js";
 import { Findings } from "./findings.js";
 import { Fleet } from "./fleet.js";
+import { line } from "./lines.js";
 import { List } from "./list.js";
 import { Town } from "./map.js";
-import { $, make, rove } from "./page.js";
-import { Denied, Stream, about, pages, rounds } from "./server.js";
+import { $, make } from "./page.js";
+import { Denied, Stream, about, judge, pages, rounds, thing } from "./server.js";
+import { select, tabs } from "./tabs.js";
 import { labelName, language, learn, metres, name, shortDate, t } from "./words.js";
 import { Told } from "./told.js";
 
@@ -17,6 +18,8 @@ const MOST_TRACKS = 5000;
 const MOST_ROUNDS = 200;
 const FIRST_PAGE = 2000;
 const NEXT_PAGES = 5000;
+const ROUNDS_MS = 10000;
+const SHORT_M = 25;
 
 class App {
   findings = new Findings();
@@ -27,7 +30,8 @@ class App {
   from = null;
   stream = null;
 
-  constructor({ tiles, version }) {
+  constructor({ tiles, version, judges }) {
+    this.judges = judges;
     this.told = new Told(() => this.retry());
     this.town = new Town(tiles, {
       moved: () => this.moved(),
@@ -36,31 +40,33 @@ class App {
       nothing: () => this.chosen && this.close(),
     });
     this.town.showing(() => this.bounds());
-    this.filters = new Filters(this.findings);
+    this.filters = new Filters(this.findings, (round) => this.thingsOf(round));
     this.list = new List((finding) => this.choose(finding));
     this.fleet = new Fleet((unit) => this.showUnit(unit));
     this.findings.addEventListener("change", () => this.draw());
     $("about").textContent = t("about", { version });
     $("leave").addEventListener("click", () => this.showHere(null));
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.chosen && this.close());
-    tabs();
+    tabs((tab) => tab.id === "tab-findings" && this.chosen && this.close(false));
     setInterval(() => this.fleet.draw(), 30000);
+    setInterval(() => !document.hidden && this.stream && this.join(), ROUNDS_MS);
   }
 
   async load() {
     this.told.loading();
     try {
-      this.from = begin(await rounds());
+      this.findings.known = await rounds();
+      this.from = begin(this.findings.known);
       const since = this.from && { since: this.from };
       const tracks = pages("tracks", { ...since, limit: 1000 }, MOST_TRACKS, (features) => this.drive(features));
       const grades = pages("grades", { ...since }, MOST_TRACKS, (features) => this.grade(features));
-      const first = await this.loadFindings(since);
+      const newest = await this.loadAll(since);
       await Promise.all([tracks, grades]);
       this.told.loaded();
       this.draw();
       if (!this.town.held) this.town.fit();
       performance.mark("ronde-loaded");
-      this.listen(first.newest);
+      this.listen(newest);
     } catch (error) {
       if (!(error instanceof Denied || error instanceof TypeError || error instanceof Error)) throw error;
       this.told.failed(error instanceof Denied);
@@ -68,18 +74,59 @@ class App {
     }
   }
 
+  /** The things that rounds share, and the findings that are not joined to them yet. Gives the number of the newest event. */
+  async loadAll(since) {
+    const things = await this.loadSome("things", { ...since }, (told) => told.number);
+    const open = this.findings.known.filter((each) => each.last_seq > each.joined_seq);
+    if (!this.findings.all.size) await this.loadSome("findings", { ...since }, (told) => told.seq);
+    else if (open.length) {
+      const after = Math.min(...open.map((each) => each.joined_seq));
+      await this.loadSome("findings", { round: open.map((each) => each.round_id).join(","), after }, (told) => told.seq);
+      this.findings.joined(this.findings.known);
+    }
+    return things.newest;
+  }
+
   /** The first page is drawn before the others are asked for. */
-  async loadFindings(since) {
-    const take = (features) => this.findings.put(features);
-    const first = await pages("findings", { ...since, limit: FIRST_PAGE }, FIRST_PAGE, take);
+  async loadSome(path, parameters, numberOf) {
+    let last = 0;
+    const take = (features) => {
+      for (const { properties } of features) last = Math.max(last, numberOf(properties));
+      this.findings.put(features);
+    };
+    const first = await pages(path, { ...parameters, limit: FIRST_PAGE }, FIRST_PAGE, take);
     if (this.findings.all.size && !this.town.held) this.town.fit();
     this.town.map.once("drawn", () => performance.mark("ronde-first-findings"));
     this.town.layer.redraw();
-    if (first.cut) {
-      const after = [...this.findings.all.values()].reduce((last, { told }) => Math.max(last, told.seq), 0);
-      await pages("findings", { ...since, limit: NEXT_PAGES, after }, 2 * MOST_FINDINGS, take);
-    }
+    if (first.cut) await pages(path, { ...parameters, limit: NEXT_PAGES, after: last }, 2 * MOST_FINDINGS, take);
     return first;
+  }
+
+  /** Rounds are joined some time after they were driven: their things take the place of their findings. */
+  async join() {
+    const before = new Map(this.findings.known.map((each) => [`${each.unit}/${each.round_id}`, each.joined_seq]));
+    try {
+      const known = await rounds();
+      for (const each of known) {
+        if (each.joined_seq > (before.get(`${each.unit}/${each.round_id}`) ?? 0)) {
+          await pages("things", { round: each.round_id, limit: NEXT_PAGES }, MOST_FINDINGS, (features) => this.findings.put(features));
+        }
+      }
+      this.findings.known = known;
+      const gone = this.findings.joined(known);
+      const chosen = this.chosen && gone.includes(this.chosen) ? this.findings.thingOf(this.chosen) : null;
+      if (chosen) this.choose(chosen, { near: false, focus: false });
+    } catch (error) {
+      if (!(error instanceof Error)) throw error; // the stream says that the server is away
+    }
+  }
+
+  /** The ids of the things that a round saw or passed. */
+  async thingsOf(round) {
+    const things = new Set();
+    const take = (features) => features.forEach((each) => things.add(each.id));
+    await pages("things", { round: round.id, limit: NEXT_PAGES }, MOST_FINDINGS, take);
+    return things;
   }
 
   retry() {
@@ -129,8 +176,13 @@ class App {
   }
 
   grade(features) {
-    for (const feature of features) this.grades.set(feature.id, { ...line(feature), grade: feature.properties.grade });
-    if (features.length) this.town.layer.set({ grades: [...this.grades.values()] });
+    for (const feature of features) {
+      const { grade, low, high, coverage, from_m: from, to_m: to } = feature.properties;
+      this.grades.set(feature.id, { ...line(feature), grade, low, high, coverage, isShort: to - from <= SHORT_M });
+    }
+    if (!features.length) return;
+    this.town.layer.set({ grades: [...this.grades.values()] });
+    this.town.legend();
   }
 
   /** Each unit stands where its latest track ends. */
@@ -197,6 +249,7 @@ class App {
     $("findings").hidden = true;
     $("finding").hidden = false;
     open(finding, {
+      say: this.judges && ((judgement, by, note) => this.judge(finding, judgement, by, note)),
       back: () => this.close(),
       beside: (each, step) => this.list.beside(each, step),
       chosen: (other, word) => {
@@ -209,6 +262,28 @@ class App {
     this.town.show(finding, near);
     if (focus) $("finding").focus({ preventScroll: true });
     $("panel").scrollTop = 0;
+    if (finding.isThing) this.learn(finding);
+  }
+
+  /** What each round made of a thing, once it is open. */
+  async learn(finding) {
+    try {
+      const { history } = (await thing(finding.id)).properties;
+      Object.assign(finding, { history });
+      finding.told.heading_deg ??= history.findLast((each) => each.heading_deg !== null)?.heading_deg;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      finding.history = [];
+    }
+    if (this.chosen !== finding) return;
+    tell(finding);
+    this.town.layer.redraw();
+  }
+
+  async judge(finding, judgement, by, note) {
+    await judge(finding.id, judgement, by, note);
+    this.findings.put([await thing(finding.id)]);
+    this.choose(this.findings.all.get(finding.id), { near: false });
   }
 
   close(focus = true) {
@@ -229,52 +304,6 @@ function begin(latest) {
     if (count > MOST_FINDINGS) return latest[Math.max(n - 1, 0)].began_at;
   }
   return latest.length < MOST_ROUNDS ? null : latest.at(-1).began_at;
-}
-
-function line({ geometry, properties }) {
-  const { coordinates } = geometry;
-  const points = coordinates.map(([longitude, latitude]) => project(latitude, longitude));
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  const [longitudes, latitudes] = [coordinates.map(([each]) => each), coordinates.map(([, each]) => each)];
-  const [longitude, latitude] = coordinates.at(-1);
-  return {
-    points,
-    west: Math.min(...xs),
-    east: Math.max(...xs),
-    north: Math.min(...ys),
-    south: Math.max(...ys),
-    corners: [
-      [Math.min(...latitudes), Math.min(...longitudes)],
-      [Math.max(...latitudes), Math.max(...longitudes)],
-    ],
-    end: { latitude, longitude },
-    length: properties.length_m ?? 0,
-    unit: properties.unit,
-    round: `${properties.unit}/${properties.round_id}`,
-    at: properties.to ?? properties.time,
-  };
-}
-
-function select(tab) {
-  for (const each of document.querySelectorAll("[role=tab]")) {
-    const chosen = each === tab;
-    each.setAttribute("aria-selected", String(chosen));
-    each.tabIndex = chosen ? 0 : -1;
-    $(each.getAttribute("aria-controls")).hidden = !chosen;
-  }
-  if (tab.id !== "tab-findings") $("finding").hidden = true;
-}
-
-function tabs() {
-  const bar = document.querySelector("[role=tablist]");
-  rove(bar, "[role=tab]", ["ArrowLeft", "ArrowRight"]);
-  for (const tab of bar.children) {
-    tab.addEventListener("click", () => {
-      select(tab);
-      if (tab.id === "tab-findings" && app?.chosen) app.close(false);
-    });
-    tab.addEventListener("focus", () => tab.getAttribute("aria-selected") !== "true" && tab.click());
-  }
 }
 
 let app = null;

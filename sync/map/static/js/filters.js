@@ -12,12 +12,17 @@ export class Filters {
   #chips = new Map();
   #edition = -1;
 
-  constructor(findings) {
+  /** `thingsOf(round)` gives the ids of the things that a round saw or passed. */
+  constructor(findings, thingsOf) {
     this.#findings = findings;
     fill($("age"), [["", t("age_all")], ...AGES.map((days) => [days, t(`age_${days}`)])]);
     $("age").addEventListener("change", ({ target }) => findings.filter({ days: target.value ? Number(target.value) : null }));
     $("state").addEventListener("change", ({ target }) => findings.filter({ state: target.value || null }));
-    $("round").addEventListener("change", ({ target }) => findings.filter({ round: target.value || null }));
+    $("round").addEventListener("change", async ({ target }) => {
+      const round = target.value || null;
+      const things = round && (await thingsOf(findings.rounds().find((each) => each.round === round)));
+      if ((target.value || null) === round) findings.filter({ round, things });
+    });
     document.querySelector("#filters form").addEventListener("reset", (event) => {
       event.preventDefault();
       this.reset();

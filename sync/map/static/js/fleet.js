@@ -41,7 +41,7 @@ export class Fleet {
     return make("li", {
       class: `unit ${online ? "online" : "offline"} ${state}`,
       inside: [
-        make("h3", {
+        make("h2", {
           inside: [
             make("span", { class: "mark", "aria-hidden": "true", text: online ? (MARKS[state] ?? "●") : "○" }),
             make("span", { text: unit.name }),

@@ -73,6 +73,17 @@ export const Layer = L.Layer.extend({
     return best;
   },
 
+  /** The stretch of graded road under a point of the map's box, the one that was drawn last. */
+  stretchAt({ x, y }) {
+    if (!this._graded) return undefined;
+    const { view, stretches } = this._graded;
+    const reach = paint.gradedWidth(view) / 2 + 2;
+    return stretches.findLast(({ points }) => {
+      const places = points.map(([px, py]) => view.place(px, py));
+      return places.some((place, n) => n > 0 && apart([x + view.left, y + view.top], places[n - 1], place) < reach);
+    });
+  },
+
   _follow(event) {
     // The canvas is stretched while the map zooms, and drawn anew at the end.
     const scale = this._map.getZoomScale(event.zoom, this._zoom);
@@ -88,7 +99,7 @@ export const Layer = L.Layer.extend({
     paint.clear(pen, view);
     if (!this._onTiles) paint.grid(pen, view);
     paint.streets(pen, view, this.tracks, this.round, this._onTiles);
-    paint.graded(pen, view, this.grades);
+    this._graded = { view, stretches: paint.graded(pen, view, this.grades) };
     if (this.chosen) paint.circle(pen, view, this.chosen);
     this.items = [];
     for (const each of this._joined(view.zoom)) {
@@ -159,3 +170,10 @@ export const Layer = L.Layer.extend({
     return this._clusters.get(step);
   },
 });
+
+/** How far a point is from a piece of line, in pixels. */
+function apart([x, y], [fromX, fromY], [toX, toY]) {
+  const [dx, dy] = [toX - fromX, toY - fromY];
+  const share = Math.min(Math.max(((x - fromX) * dx + (y - fromY) * dy) / (dx * dx + dy * dy || 1), 0), 1);
+  return Math.hypot(x - fromX - share * dx, y - fromY - share * dy);
+}

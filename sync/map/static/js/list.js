@@ -25,7 +25,7 @@ export class List {
 
   /** Shows `found`; `told` is said above them, `none` where there are none. */
   show(found, told, none) {
-    this.#found = [...found].sort((one, other) => other.at - one.at || other.told.seq - one.told.seq);
+    this.#found = [...found].sort((one, other) => other.at - one.at || other.order - one.order);
     this.#most = STEP;
     $("shown").textContent = told;
     this.#draw(none);
@@ -75,6 +75,7 @@ export class List {
         icon(label, 22),
         make("span", { class: "what", text: labelName(label) }),
         make("time", { datetime: new Date(at).toISOString(), title: since(at), text: shortDate(at) }),
+        state !== "seen" && make("span", { class: `state state-${state}`, text: known("finding", state) }),
         make("span", { class: "score", text: score }),
         told.photo && make("img", { src: told.photo, alt: "", loading: "lazy", width: 56, height: 42 }),
       ],

@@ -1,7 +1,7 @@
 // The map itself: Leaflet with one canvas, a scale, north, and buttons.
 
 import { Layer } from "./layer.js";
-import { labelName, percent, t } from "./words.js";
+import { known, labelName, number, percent, t } from "./words.js";
 
 /* global L */
 
@@ -9,6 +9,7 @@ const EVERYWHERE = [46.5, 3];
 const FARTHEST = 21;
 const NEAR = 18;
 const SURE_M = 8;
+const GRADES = [1, 2, 3, 4, 5];
 
 export class Town {
   #held = false;
@@ -35,6 +36,7 @@ export class Town {
   }
 
   #moving = false;
+  #legend = null;
   #everything = () => null;
 
   /** Somebody has moved the map, so it is not moved under their hands. */
@@ -62,6 +64,23 @@ export class Town {
       else this.map.panInside(place, { padding: [60, 60], animate: false });
     });
     this.#held = true;
+  }
+
+  /** What the colours of streets mean, from the first graded one on. */
+  legend() {
+    if (this.#legend) return;
+    const swatch = (name) => element("i", { class: `grade-${name}` });
+    const box = element("div", { class: "legend" }, [
+      element("b", {}, [t("grades")]),
+      element("span", { class: "scale" }, [
+        element("span", {}, [known("grade", 1)]),
+        ...GRADES.map(swatch),
+        element("span", {}, [known("grade", 5)]),
+      ]),
+      element("span", { class: "scale" }, [swatch("none"), element("span", {}, [known("grade", "none")])]),
+    ]);
+    const Legend = L.Control.extend({ onAdd: () => box });
+    this.#legend = new Legend({ position: "bottomright" }).addTo(this.map);
   }
 
   contains({ latitude, longitude }) {
@@ -109,10 +128,11 @@ export class Town {
     tip.hidden = true;
     this.map.on("mousemove", ({ containerPoint }) => {
       const item = this.layer.at(containerPoint, 4);
+      const stretch = item ? undefined : this.layer.stretchAt(containerPoint);
       box.classList.toggle("over", Boolean(item));
-      tip.hidden = !item;
-      if (!item) return;
-      tip.textContent = told(item.points);
+      tip.hidden = !item && !stretch;
+      if (tip.hidden) return;
+      tip.textContent = item ? told(item.points) : graded(stretch);
       tip.style.left = `${Math.min(containerPoint.x + 14, box.clientWidth - tip.offsetWidth - 6)}px`;
       tip.style.top = `${Math.max(containerPoint.y - 34, 4)}px`;
     });
@@ -140,6 +160,20 @@ function told(points) {
   if (points.length > 1) return t("cluster", { n: points.length });
   const [{ label, told: properties }] = points;
   return properties.score === null ? labelName(label) : `${labelName(label)} · ${percent(properties.score)}`;
+}
+
+function graded({ grade, low, high, coverage }) {
+  const digit = (value) => number(value, 1);
+  const share = coverage === null ? "" : t("coverage", { share: percent(coverage) });
+  const word = grade === null ? known("grade", "none") : t("grade_told", { grade: digit(grade), low: digit(low), high: digit(high) });
+  return [`${t("grades")}: ${word}`, share].filter(Boolean).join(" · ");
+}
+
+function element(tag, attributes, inside = []) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...inside);
+  return made;
 }
 
 function drawing(path) {

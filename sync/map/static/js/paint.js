@@ -7,7 +7,9 @@ const FINDING_PX = 18;
 const STREET_M = 7;
 const FEWEST_GRID_PX = 70;
 const FADED = new Set(["repaired", "gone", "rejected", "out_of_view"]);
-const GRADES = ["#1a9850", "#91cf60", "#e6c619", "#fc8d59", "#b2182b"];
+const FINE_ZOOM = 17;
+const BEST = 1;
+const WORST = 5;
 
 let inks = {};
 
@@ -62,15 +64,26 @@ export function streets(pen, view, tracks, round, onTiles) {
   trace(pen, view, seen.filter((track) => track.round === round));
 }
 
-/** Stretches of road in the colour of their grade, 1 (green) to 5 (red). */
+/**
+ * Stretches of road in the colour of their grade, 1 (very good) to 5 (very bad); dashed where there is none. From near they are
+ * the short ones. Gives those that were drawn.
+ */
 export function graded(pen, view, grades) {
+  const fine = view.zoom >= FINE_ZOOM;
+  const some = grades.some((each) => each.isShort === fine) ? grades.filter((each) => each.isShort === fine) : grades;
+  const seen = some.filter((each) => isSeen(view, each));
   pen.lineCap = "butt";
-  pen.lineWidth = Math.max((STREET_M / 2) * view.metre, 3);
-  for (const stretch of grades.filter((each) => each.grade !== null && isSeen(view, each))) {
-    pen.strokeStyle = GRADES[Math.min(Math.max(Math.round(stretch.grade), 1), 5) - 1];
+  pen.lineWidth = gradedWidth(view);
+  for (const stretch of seen) {
+    pen.strokeStyle = ink(stretch.grade === null ? "grade-none" : `grade-${Math.min(Math.max(Math.round(stretch.grade), BEST), WORST)}`);
+    pen.setLineDash(stretch.grade === null ? [6, 6] : []);
     trace(pen, view, [stretch]);
   }
+  pen.setLineDash([]);
+  return seen;
 }
+
+export const gradedWidth = (view) => Math.max((STREET_M / 2) * view.metre, 4);
 
 function isSeen(view, line) {
   const [left, top] = view.place(line.west, line.north);

@@ -11,6 +11,16 @@ async function ask(address) {
 
 export const about = () => ask("api/about");
 export const rounds = async () => (await ask("api/rounds")).rounds;
+/** A thing with what each round made of it, and what people said. */
+export const thing = (id) => ask(`api/things/${encodeURIComponent(id)}`);
+
+/** Says what a person thinks of a thing; `judgement` is confirmed, rejected, or null to take it back. */
+export async function judge(id, judgement, by, note) {
+  const body = JSON.stringify(note ? { judgement, by, note } : { judgement, by });
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(`api/things/${encodeURIComponent(id)}/judgement`, { method: "POST", headers, body });
+  if (!answer.ok) throw new Error(`judgement: ${answer.status}`);
+}
 
 /** The pages of a collection, each handed on as it comes, until there is none or `most` features are there. */
 export async function pages(path, parameters, most, each) {
