@@ -91,7 +91,7 @@ def build(tree: Path, out: Path, arch: str, version: str, wheels: Mapping[str, S
 
 def lay(tree: Path, version: str, wheels: Mapping[str, Sequence[Path]]) -> None:
     """What the package puts on a unit."""
-    for source in (*(PROJECT / "systemd").glob("ronde*.service"), *(PROJECT / "systemd").glob("ronde*.t*")):
+    for source in (*(PROJECT / "systemd").glob("ronde*.service"), *(PROJECT / "systemd").glob("ronde*.[pt]*")):
         _put(source, tree / UNITS / source.name)
     for name, place in FILES.items():
         _put(PROJECT / name, tree / place)

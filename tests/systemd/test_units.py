@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from sync import renewal
 from sync.arguments import build_parser
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
-FILES = sorted([*SERVICES, *UNITS.glob("*.target"), *UNITS.glob("*.timer")])
+FILES = sorted([*SERVICES, *UNITS.glob("*.target"), *UNITS.glob("*.timer"), *UNITS.glob("*.path")])
 OURS = [file for file in SERVICES if file.stem != "ronde-again"]
 """Those that run `ronde`."""
 MOST_EXPOSED = 2.0
@@ -141,7 +142,7 @@ def test_who_speaks_cannot_see():
     assert sync["PrivateDevices"] == ["yes"]
     assert "DeviceAllow" not in sync
     assert "SupplementaryGroups" not in sync
-    for name in ("provision", "renew"):
+    for name in ("provision", "renew", "renew-now"):
         assert service(name)["PrivateDevices"] == ["yes"]
         assert service(name)["InaccessiblePaths"] == ["-/var/lib/ronde"]
 
@@ -194,6 +195,16 @@ def test_a_fault_that_stays_costs_ten_starts_every_five_minutes(name):
     assert timer["Timer", "OnActiveSec"] == ["5min"]
     # Else it stays active after it has elapsed, and the second failure finds it so and starts nothing.
     assert timer["Timer", "RemainAfterElapse"] == ["no"]
+
+
+def test_a_certificate_is_renewed_on_command_by_the_same_service_but_for_one_word():
+    """`ronde sync` touches the file that the path unit watches (sync/renewal.py), and starts nothing itself."""
+    assert read(UNITS / "ronde-renew-now.path")["Path", "PathChanged"] == [f"/var/lib/ronde/{renewal.ASKED}"]
+    (wanted,) = read(UNITS / "ronde.target")["Unit", "Wants"]
+    assert "ronde-renew-now.path" in wanted.split()
+    now, when_due = service("renew-now"), service("renew")
+    assert now.pop("ExecStart") == [f"{when_due.pop('ExecStart')[0]} --always"]
+    assert now == when_due
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: other users own what it makes")
