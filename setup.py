@@ -14,6 +14,7 @@ ON_TFLITE = 'platform_machine == "armv7l" or platform_machine == "armv6l"'
 BACKEND = ["iotcore>=0.4,<0.5"]
 POSTGRES = ["psycopg>=3.1"]
 PLOT = ["matplotlib>=3.8"]
+GIS = ["pyogrio>=0.9"]
 PDF = ["fpdf2>=2.8"]
 PINS = ["gpiozero>=2"]
 TRAIN = ["torch==2.13.0", "litert-torch==0.10.0"]
@@ -50,6 +51,7 @@ setup(
         "pillow>=10.1",
         "gpsd-py3==0.3.0",
         "gpxpy>=1.6",
+        "jeepney>=0.8",
         "paho-mqtt>=2.1,<3",
         "pynmea2>=1.19",
         "rfc8785>=0.1.4",
@@ -70,10 +72,13 @@ setup(
         # The driver in Python; it needs the system's libpq, or psycopg[binary] brings its own.
         "postgres": POSTGRES,
         "plot": PLOT,
+        # GDAL in a wheel, for exports as GeoPackage.
+        "gis": GIS,
         "train": TRAIN,
         "dev": [
             *BACKEND,
             *PLOT,
+            *GIS,
             *PDF,
             *PINS,
             # MIT; it carries axe-core, which is MPL-2.0 and used by tests alone.

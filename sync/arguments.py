@@ -1,30 +1,18 @@
 """The command line of `ronde`: what each command is called, takes and does. docs/commands.md says the same."""
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from provisioning.settings import DEFAULT_FILE
-from sync.audit_command import DOES as AUDIT_DOES
-from sync.audit_command import add_audit_options
-from sync.bench_arguments import DOES as BENCH_DOES
-from sync.bench_arguments import add_bench_options
-from sync.calibrate_command import DOES as CALIBRATE_DOES
-from sync.calibrate_command import add_calibrate_options
-from sync.demo_options import DOES as DEMO_DOES
-from sync.demo_options import add_demo_options
-from sync.map.options import add_map_options
-from sync.panel_command import DOES as PANEL_DOES
-from sync.panel_command import add_panel_options
-from sync.provision_arguments import DOES as PROVISION_DOES
-from sync.provision_arguments import add_subcommands
 
 EXIT_CODES = "exit codes: 0 done; 1 a fault of ronde's; 2 wrong use or wrong configuration; 3 something is still undone"
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line, whole."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The command line: whole, or with the one command that is called, so that what the others need is not imported."""
     parser = argparse.ArgumentParser(
         prog="ronde",
         description="The road survey of a town, on the car: a photo every four metres, people hidden before anything is written.",
@@ -32,20 +20,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ronde {version('ronde')}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    _add_demo(commands)
-    _add_replay(commands)
-    _add_capture(commands)
-    _add_sync(commands)
-    _add_receive(commands)
-    add_panel_options(_add(commands, "panel", PANEL_DOES))
-    _add_doctor(commands)
-    _add_export(commands)
-    _add_erase(commands)
-    _add_audit(commands)
-    _add_calibrate(commands)
-    add_subcommands(_add(commands, "provision", PROVISION_DOES), EXIT_CODES)
-    _add_bench(commands)
+    for name, add in ADDERS.items():
+        if only in {None, name}:
+            add(commands)
     return parser
+
+
+def named_in(argv: Sequence[str]) -> str | None:
+    """The command that a command line begins with; None where it begins with none."""
+    return argv[0] if argv and argv[0] in ADDERS else None
 
 
 def _add(commands: Any, name: str, does: str) -> argparse.ArgumentParser:
@@ -64,19 +47,25 @@ def _add_config(command: argparse._ActionsContainer, default: Path | None) -> No
 
 
 def _add_calibrate(commands: Any) -> None:
-    command = _add(commands, "calibrate", CALIBRATE_DOES)
+    from sync.calibrate_command import DOES, add_calibrate_options
+
+    command = _add(commands, "calibrate", DOES)
     add_calibrate_options(command)
     _add_json(command)
 
 
 def _add_audit(commands: Any) -> None:
-    command = _add(commands, "audit", AUDIT_DOES)
+    from sync.audit_command import DOES, add_audit_options
+
+    command = _add(commands, "audit", DOES)
     add_audit_options(command)
     _add_json(command)
 
 
 def _add_bench(commands: Any) -> None:
-    command = _add(commands, "bench", BENCH_DOES)
+    from sync.bench_arguments import DOES, add_bench_options
+
+    command = _add(commands, "bench", DOES)
     add_bench_options(command)
     _add_json(command)
 
@@ -86,7 +75,9 @@ def _add_json(command: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(commands: Any) -> None:
-    command = _add(commands, "demo", DEMO_DOES)
+    from sync.demo_options import DOES, add_demo_options
+
+    command = _add(commands, "demo", DOES)
     add_demo_options(command)
     _add_json(command)
 
@@ -131,6 +122,8 @@ def _add_sync(commands: Any) -> None:
 
 
 def _add_receive(commands: Any) -> None:
+    from sync.map.options import add_map_options
+
     command = _add(
         commands,
         "receive",
@@ -159,22 +152,9 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _add_export(commands: Any) -> None:
-    command = _add(
-        commands,
-        "export",
-        "Findings or tracks as GeoJSON, or the photos as an image sequence. Reads ronde.db in DIR; writes --out, or prints.",
-    )
-    command.add_argument(
-        "folder", type=Path, nargs="?", metavar="DIR", help="folder that holds ronde.db (default: the configuration's state)"
-    )
-    _add_config(command, DEFAULT_FILE)
-    command.add_argument(
-        "--to", choices=["geojson", "images"], default="geojson", help="format; images: geotagged photos (default: %(default)s)"
-    )
-    command.add_argument(
-        "--layer", choices=["findings", "tracks"], default="findings", help="what is GeoJSON (default: %(default)s)"
-    )
-    command.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: print it); images: a new folder")
+    from sync.export_command import DOES, add_export_options
+
+    add_export_options(_add(commands, "export", DOES))
 
 
 def _add_erase(commands: Any) -> None:
@@ -187,3 +167,40 @@ def _add_erase(commands: Any) -> None:
     command.add_argument("--yes", action="store_true", help="do not ask")
     _add_config(command, DEFAULT_FILE)
     _add_json(command)
+
+
+def _add_panel(commands: Any) -> None:
+    from sync.panel_command import DOES, add_panel_options
+
+    add_panel_options(_add(commands, "panel", DOES))
+
+
+def _add_patrol(commands: Any) -> None:
+    from sync.patrol_command import DOES, add_patrol_options
+
+    add_patrol_options(_add(commands, "patrol", DOES))
+
+
+def _add_provision(commands: Any) -> None:
+    from sync.provision_arguments import DOES, add_subcommands
+
+    add_subcommands(_add(commands, "provision", DOES), EXIT_CODES)
+
+
+ADDERS: Final[Mapping[str, Callable[[Any], None]]] = {
+    "demo": _add_demo,
+    "replay": _add_replay,
+    "capture": _add_capture,
+    "sync": _add_sync,
+    "receive": _add_receive,
+    "panel": _add_panel,
+    "patrol": _add_patrol,
+    "doctor": _add_doctor,
+    "export": _add_export,
+    "erase": _add_erase,
+    "audit": _add_audit,
+    "calibrate": _add_calibrate,
+    "provision": _add_provision,
+    "bench": _add_bench,
+}
+"""Each command, in the order of `ronde --help`."""

@@ -1,25 +1,44 @@
 """The options of `ronde bench`, each with the bench that it belongs to."""
 
 import argparse
+import importlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sync.bench_findings import DRAWN, TOWNS
-from sync.bench_outbox import ROWS
-from sync.bench_spacing import SECONDS, SEEDS
-from sync.bench_street import HOURS, PICTURES
-from sync.faults.programme import SEED
+from sync.round_options import add_round_options
 
 DOES: Final = (
     "The numbers that ronde is judged by, each by name. Reads a drive, or draws or simulates one; writes nothing that stays."
 )
 
 
+class _Default:
+    """A constant of a bench, looked up when the help is printed: the benches import all that ronde has."""
+
+    def __init__(self, place: str, form: str = "") -> None:
+        self._module, _, self._name = place.rpartition(".")
+        self._form = form
+
+    def __str__(self) -> str:
+        return format(getattr(importlib.import_module(self._module), self._name), self._form)
+
+
+class _Shown(argparse.Action):
+    """Stores a value; `shown` stands in its help."""
+
+    def __init__(self, *arguments: Any, shown: _Default, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.shown = shown
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
+        setattr(namespace, self.dest, values)
+
+
 def add_bench_options(command: argparse.ArgumentParser) -> None:
     """Adds the bench's name and the options of all benches; each is None where it was not given."""
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "fleet", "map"],
+        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "rounds", "fleet", "map"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
@@ -27,6 +46,7 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
         "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed; "
         "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
         "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed; "
+        "rounds: what is new, repaired and unchanged between two rounds, a million findings joined, 3 where a goal is missed; "
         "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost; "
         "map: how soon 10,000 findings and a filter are on the screen, in a real browser, 3 where a goal is missed",
     )
@@ -34,19 +54,74 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
     line.add_argument("--config", type=Path, metavar="FILE", help="configuration (default: none)")
     spacing = command.add_argument_group("spacing")
-    spacing.add_argument("--seconds", type=float, metavar="S", help=f"length of each simulated drive (default: {SECONDS:g})")
-    spacing.add_argument("--seeds", type=int, metavar="N", help=f"how many drives of each case (default: {SEEDS})")
+    spacing.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        action=_Shown,
+        shown=_Default("sync.bench_spacing.SECONDS", "g"),
+        help="length of each simulated drive (default: %(shown)s)",
+    )
+    spacing.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        action=_Shown,
+        shown=_Default("sync.bench_spacing.SEEDS"),
+        help="how many drives of each case (default: %(shown)s)",
+    )
     faults = command.add_argument_group("faults")
     faults.add_argument("--only", nargs="+", metavar="ROW", help="these rows (default: all)")
     faults.add_argument("--load", choices=["short", "full"], help="how many faults in each row (default: full)")
-    faults.add_argument("--seed", type=int, metavar="N", help=f"of what is left to chance (default: {SEED})")
+    faults.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        action=_Shown,
+        shown=_Default("sync.faults.programme.SEED"),
+        help="of what is left to chance (default: %(shown)s)",
+    )
     outbox = command.add_argument_group("outbox")
     outbox.add_argument(
-        "--behind", type=int, metavar="N", help=f"rows behind what is drained the second time (default: {ROWS:,})"
+        "--behind",
+        type=int,
+        metavar="N",
+        action=_Shown,
+        shown=_Default("sync.bench_outbox.ROWS", ","),
+        help="rows behind what is drained the second time (default: %(shown)s)",
     )
     street = command.add_argument_group("street")
-    street.add_argument("--hours", type=float, metavar="H", help=f"of driving over which memory is watched (default: {HOURS:g})")
-    street.add_argument("--pictures", type=int, metavar="N", help=f"drawn for the models (default: {PICTURES})")
-    findings = command.add_argument_group("findings")
-    findings.add_argument("--towns", type=int, metavar="N", help=f"driven with perfect boxes (default: {TOWNS})")
-    findings.add_argument("--drawn", type=int, metavar="N", help=f"pictures drawn for the model (default: {DRAWN})")
+    street.add_argument(
+        "--hours",
+        type=float,
+        metavar="H",
+        action=_Shown,
+        shown=_Default("sync.bench_street.HOURS", "g"),
+        help="of driving over which memory is watched (default: %(shown)s)",
+    )
+    street.add_argument(
+        "--pictures",
+        type=int,
+        metavar="N",
+        action=_Shown,
+        shown=_Default("sync.bench_street.PICTURES"),
+        help="drawn for the models (default: %(shown)s)",
+    )
+    findings = command.add_argument_group("findings, rounds")
+    findings.add_argument(
+        "--towns",
+        type=int,
+        metavar="N",
+        action=_Shown,
+        shown=_Default("sync.bench_findings.TOWNS"),
+        help="driven with perfect boxes (default: %(shown)s)",
+    )
+    findings.add_argument(
+        "--drawn",
+        type=int,
+        metavar="N",
+        action=_Shown,
+        shown=_Default("sync.bench_findings.DRAWN"),
+        help="pictures drawn for the model (default: %(shown)s)",
+    )
+    add_round_options(command)

@@ -7,19 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from provisioning.settings import read_settings
-from sync import bench, bench_findings, bench_fleet, bench_map, bench_model, bench_outbox, bench_spacing, bench_street
 from sync.bar import Bar
 from sync.exit import DONE, OUR_FAULT, UNDONE
-from sync.faults import programme
-
-REFUSED = (
-    bench_findings.BenchRefused,
-    bench_model.BenchRefused,
-    bench_outbox.BenchRefused,
-    bench_spacing.BenchRefused,
-    programme.FaultsRefused,
-)
-"""What is wrong with what a bench was given: one sentence, exit code 2."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
     "line": ("drive", "config"),
@@ -28,26 +17,33 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "outbox": ("behind",),
     "street": ("hours", "pictures"),
     "findings": ("towns", "drawn"),
+    "rounds": ("towns", "drawn", "rounds", "database"),
 }
-"""The options that belong to one bench alone; each is None where it was not given."""
+"""The options that belong to one bench or two; each is None where it was not given."""
 
 
 def run_bench(args: argparse.Namespace) -> int:
     """Measure, print, and say by the exit code whether the goals are met."""
     for name, options in OPTIONS.items():
         for option in options:
-            if name != args.name and getattr(args, option) is not None:
-                raise bench_spacing.BenchRefused(f"--{option} belongs to bench {name}, not to bench {args.name}")
+            if option not in OPTIONS.get(args.name, ()) and getattr(args, option) is not None:
+                from sync.bench_spacing import BenchRefused
+
+                raise BenchRefused(f"--{option} belongs to bench {name}, not to bench {args.name}")
     return BENCHES[args.name](args)
 
 
 def _bench_line(args: argparse.Namespace) -> int:
+    from sync import bench
+
     result = bench.bench_line(args.drive, read_settings(args.config) if args.config else None)
     print(json.dumps(result) if args.json else bench.in_words(result))
     return DONE
 
 
 def _bench_spacing(args: argparse.Namespace) -> int:
+    from sync import bench_spacing
+
     seconds = bench_spacing.SECONDS if args.seconds is None else args.seconds
     seeds = bench_spacing.SEEDS if args.seeds is None else args.seeds
     with Bar("bench spacing") as progress:
@@ -57,6 +53,8 @@ def _bench_spacing(args: argparse.Namespace) -> int:
 
 
 def _bench_faults(args: argparse.Namespace) -> int:
+    from sync.faults import programme
+
     seed = programme.SEED if args.seed is None else args.seed
     result = programme.bench_faults(
         args.only or (), args.load or "full", seed, lambda line: print(line, file=_told(args), flush=True)
@@ -66,6 +64,8 @@ def _bench_faults(args: argparse.Namespace) -> int:
 
 
 def _bench_street(args: argparse.Namespace) -> int:
+    from sync import bench_street
+
     hours = bench_street.HOURS if args.hours is None else args.hours
     pictures = bench_street.PICTURES if args.pictures is None else args.pictures
     with Bar("bench street") as progress:
@@ -75,6 +75,8 @@ def _bench_street(args: argparse.Namespace) -> int:
 
 
 def _bench_findings(args: argparse.Namespace) -> int:
+    from sync import bench_findings
+
     towns = bench_findings.TOWNS if args.towns is None else args.towns
     drawn = bench_findings.DRAWN if args.drawn is None else args.drawn
     with Bar("bench findings") as progress:
@@ -84,6 +86,8 @@ def _bench_findings(args: argparse.Namespace) -> int:
 
 
 def _bench_model(args: argparse.Namespace) -> int:
+    from sync import bench_model
+
     with Bar("bench model") as progress:
         result = bench_model.bench_model(progress)
     print(json.dumps(result) if args.json else bench_model.in_words(result))
@@ -91,9 +95,29 @@ def _bench_model(args: argparse.Namespace) -> int:
 
 
 def _bench_outbox(args: argparse.Namespace) -> int:
+    from sync import bench_outbox
+
     result = bench_outbox.bench_outbox(bench_outbox.ROWS if args.behind is None else args.behind)
     print(json.dumps(result) if args.json else bench_outbox.in_words(result))
     return UNDONE if result["goals_missed"] else DONE
+
+
+def _bench_fleet(args: argparse.Namespace) -> int:
+    from sync.bench_fleet import command
+
+    return command(args)
+
+
+def _bench_map(args: argparse.Namespace) -> int:
+    from sync.bench_map import run
+
+    return run(args)
+
+
+def _bench_rounds(args: argparse.Namespace) -> int:
+    from sync.bench_rounds import run
+
+    return run(args)
 
 
 def _told(args: argparse.Namespace) -> TextIO:
@@ -108,7 +132,8 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "outbox": _bench_outbox,
     "street": _bench_street,
     "findings": _bench_findings,
-    "fleet": bench_fleet.command,
-    "map": bench_map.run,
+    "rounds": _bench_rounds,
+    "fleet": _bench_fleet,
+    "map": _bench_map,
     "model": _bench_model,
 }

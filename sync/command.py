@@ -7,77 +7,67 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
-from device.camera import CameraStalled
-from device.drive import DriveRefused
-from inference.manifest import ModelRefused
 from provisioning.log import set_up
-from provisioning.settings import read_settings
-from provisioning.supervisor import Supervisor
-from provisioning.table import SettingsError
-from sync.arguments import build_parser
-from sync.audit_check import AuditRefused
-from sync.audit_command import run_audit
-from sync.bar import Bar
-from sync.benches import REFUSED as BENCH_REFUSED
-from sync.benches import run_bench
-from sync.calibrate import CalibrationRefused
-from sync.calibrate_command import run_calibrate
-from sync.capture import run_capture
-from sync.delivery import deliver_once, run_sync
-from sync.demo_options import DemoRefused
-from sync.doctor import check_unit
-from sync.erase import EraseRefused, run_erase
+from sync.arguments import build_parser, named_in
 from sync.exit import DONE, OUR_FAULT, UNDONE, WRONG_USE
-from sync.export import ExportRefused, export_findings, export_tracks
-from sync.failure import DatabaseFailed, DatabaseRefused
-from sync.map.options import MapRefused, map_options
-from sync.panel.refusal import PanelRefused
-from sync.panel_command import run_panel
-from sync.plot import PlotRefused, check_plot, plot_round
-from sync.provision import REFUSED as PROVISION_REFUSED
-from sync.provision import run_provision
-from sync.receiver import ReceiverRefused, run_receiver
-from sync.replay import ReplayRefused, replay
-from sync.report import in_words
-from sync.rounds import AlreadyRunning, only_one
-from sync.sequence import export_images
 
-REFUSED = (
-    AlreadyRunning,
-    AuditRefused,
-    CalibrationRefused,
-    DatabaseRefused,
-    DemoRefused,
-    DriveRefused,
-    EraseRefused,
-    ExportRefused,
-    MapRefused,
-    ModelRefused,
-    PanelRefused,
-    PlotRefused,
-    ReceiverRefused,
-    ReplayRefused,
-    SettingsError,
-    *BENCH_REFUSED,
-    *PROVISION_REFUSED,
+REFUSED: Final = (
+    "device.drive_frames.DriveRefused",
+    "inference.manifest.ModelRefused",
+    "provisioning.table.SettingsError",
+    "sync.audit_check.AuditRefused",
+    "sync.bench_findings.BenchRefused",
+    "sync.bench_model.BenchRefused",
+    "sync.bench_outbox.BenchRefused",
+    "sync.bench_spacing.BenchRefused",
+    "sync.calibrate.CalibrationRefused",
+    "sync.demo_options.DemoRefused",
+    "sync.erase.EraseRefused",
+    "sync.layers.ExportRefused",
+    "sync.failure.DatabaseRefused",
+    "sync.faults.programme.FaultsRefused",
+    "sync.map.options.MapRefused",
+    "sync.panel.refusal.PanelRefused",
+    "sync.patrol_command.REFUSED",
+    "sync.plot.PlotRefused",
+    "sync.provision.REFUSED",
+    "sync.receiver.service.ReceiverRefused",
+    "sync.replay.ReplayRefused",
+    "sync.rounds.AlreadyRunning",
 )
-"""What is wrong with what ronde was given: one sentence, exit code 2."""
+"""What is wrong with what ronde was given: one sentence, exit code 2. By name, since a command imports only what it needs."""
+FAILED: Final = ("sync.failure.DatabaseFailed",)
+"""A fault of ours, or of the disk's: one sentence, exit code 1."""
+STALLED: Final = ("device.camera.CameraStalled",)
+
+
+def of(places: Sequence[str]) -> tuple[type[Exception], ...]:
+    """The exceptions at these places, as far as their modules are imported: others cannot have been raised."""
+    found: list[type[Exception]] = []
+    for place in places:
+        module, _, name = place.rpartition(".")
+        if module in sys.modules:
+            there = getattr(sys.modules[module], name)
+            found += there if isinstance(there, tuple) else (there,)
+    return tuple(found)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    args = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    args = build_parser(named_in(given)).parse_args(given)
     set_up("debug" if args.verbose else "info")
     try:
         return COMMANDS[args.command](args)
-    except REFUSED as error:
+    except of(REFUSED) as error:
         print(f"ronde: {error}", file=sys.stderr)
         return WRONG_USE
-    except DatabaseFailed as error:
+    except of(FAILED) as error:
         print(f"ronde: {error}", file=sys.stderr)
         return OUR_FAULT
-    except CameraStalled as error:
+    except of(STALLED) as error:
         print(f"ronde: the camera does not come back: {error}", file=sys.stderr)
         return OUR_FAULT
     except KeyboardInterrupt:
@@ -86,12 +76,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from sync.demo_command import run_demo_command  # noqa: PLC0415 - it serves a map and draws a street: a unit starts sooner
+    from sync.demo_command import run_demo_command
 
     return run_demo_command(args, _until_told)
 
 
 def _replay(args: argparse.Namespace) -> int:
+    from provisioning.settings import read_settings
+    from sync.bar import Bar
+    from sync.plot import check_plot, plot_round
+    from sync.replay import replay
+    from sync.report import in_words
+
     settings = read_settings(args.config) if args.config else None
     if args.plot is not None:
         check_plot(args.plot)
@@ -104,11 +100,20 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _capture(args: argparse.Namespace) -> int:
+    from provisioning.settings import read_settings
+    from provisioning.supervisor import Supervisor
+    from sync.capture import run_capture
+
     run_capture(read_settings(args.config), _until_told(), Supervisor().alive)
     return DONE
 
 
 def _sync(args: argparse.Namespace) -> int:
+    from provisioning.settings import read_settings
+    from provisioning.supervisor import Supervisor
+    from sync.delivery import deliver_once, run_sync
+    from sync.rounds import only_one
+
     settings = read_settings(args.config)
     with only_one(settings.unit.state, "sync"):
         if not args.once:
@@ -120,6 +125,8 @@ def _sync(args: argparse.Namespace) -> int:
 
 
 def _receive(args: argparse.Namespace) -> int:
+    from sync.receiver import run_receiver
+
     with _map_of(args):
         papers = {"ca": args.ca, "cert": args.cert, "key": args.key}
         run_receiver(args.broker, db_url=args.db, stop=_until_told(), **papers, name=args.name, share=args.share)
@@ -128,15 +135,20 @@ def _receive(args: argparse.Namespace) -> int:
 
 def _map_of(args: argparse.Namespace) -> AbstractContextManager[object]:
     """The map beside the receiver, where it is asked for."""
+    from sync.map.options import map_options
+
     options = map_options(args)
     if options is None:
         return nullcontext()
-    from sync.map.server import map_place, serving_map  # noqa: PLC0415 - a unit, which serves none, starts sooner without
+    from sync.map.server import map_place, serving_map
 
     return serving_map(args.db, map_place(**options))
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    from provisioning.settings import read_settings
+    from sync.doctor import check_unit
+
     checks = check_unit(read_settings(args.config))
     if args.json:
         print(json.dumps({"checks": [check.as_json() for check in checks]}))
@@ -147,33 +159,53 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _provision(args: argparse.Namespace) -> int:
+    from sync.provision import run_provision
+
     return run_provision(args, _until_told)
 
 
 def _panel(args: argparse.Namespace) -> int:
+    from sync.panel_command import run_panel
+
     return run_panel(args, _until_told)
 
 
+def _patrol(args: argparse.Namespace) -> int:
+    from sync.patrol_command import run_patrol
+
+    return run_patrol(args)
+
+
 def _calibrate(args: argparse.Namespace) -> int:
+    from sync.calibrate_command import run_calibrate
+
     result = run_calibrate(args, _until_told)
     print(json.dumps(result.as_json()) if args.json else result.in_words())
     return DONE
 
 
 def _export(args: argparse.Namespace) -> int:
-    folder = args.folder or read_settings(args.config).unit.state
-    if args.to == "images":
-        if args.out is None:
-            raise ExportRefused("--to images needs --out, a new folder for them")
-        print(export_images(folder, args.out).in_words())
-        return DONE
-    export = export_findings if args.layer == "findings" else export_tracks
-    text = json.dumps(export(folder / "ronde.db"), ensure_ascii=False)
-    if args.out is None:
-        print(text)
-    else:
-        args.out.write_text(text + "\n", encoding="utf-8")
-    return DONE
+    from sync.export_command import run_export
+
+    return run_export(args)
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from sync.audit_command import run_audit
+
+    return run_audit(args)
+
+
+def _erase(args: argparse.Namespace) -> int:
+    from sync.erase import run_erase
+
+    return run_erase(args)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from sync.benches import run_bench
+
+    return run_bench(args)
 
 
 def _until_told() -> threading.Event:
@@ -191,13 +223,14 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "sync": _sync,
     "receive": _receive,
     "panel": _panel,
+    "patrol": _patrol,
     "calibrate": _calibrate,
     "doctor": _doctor,
     "export": _export,
-    "audit": run_audit,
-    "erase": run_erase,
+    "audit": _audit,
+    "erase": _erase,
     "provision": _provision,
-    "bench": run_bench,
+    "bench": _bench,
 }
 
 

@@ -99,7 +99,7 @@ class ThingKnown:
 
     `state` is what the latest round that saw it or had it in view made of it (`STATES`). `rounds` saw it; `missed` had it in view
     since and did not. `visited_at`: when it was last seen or in view. `judgement` is what a person said (`JUDGEMENTS`), or None.
-    `source`, `finding_id` and `photo` are those of its latest finding, `finding_id` None where it was deleted.
+    `source`, `finding_id`, `frames` and `photo` are those of its latest finding, `finding_id` None where it was deleted.
     `in_round` is what the round that was asked for made of it, None where none was.
     """
 
@@ -114,6 +114,7 @@ class ThingKnown:
     uncertainty_m: float | None
     area_m2: float | None
     severity: int | None
+    frames: int | None
     rounds: int
     missed: int
     first_seen_at: str

@@ -9,8 +9,9 @@ from sync.receiver.seen import Box, Judged, ThingKnown, Visit
 
 # In the order of the fields of what they become. The latest finding of a thing may have been deleted.
 THING: Final = (
-    "SELECT number, id, label, state, state_at, score, latitude_deg, longitude_deg, uncertainty_m, area_m2, severity, rounds, "
-    "missed, first_seen_at, last_seen_at, visited_at, judgement, judged_at, judged_by, note, "
+    "SELECT number, id, label, state, state_at, score, latitude_deg, longitude_deg, uncertainty_m, area_m2, severity, "
+    "(SELECT finding.frames FROM finding WHERE finding.seq = last_seq), rounds, missed, first_seen_at, last_seen_at, "
+    "visited_at, judgement, judged_at, judged_by, note, "
     "(SELECT finding.source FROM finding WHERE finding.seq = last_seq), "
     "(SELECT finding.finding_id FROM finding WHERE finding.seq = last_seq), "
     "EXISTS (SELECT 1 FROM finding JOIN evidence ON evidence.finding_id = finding.finding_id AND "
