@@ -157,6 +157,14 @@ def _add_export(commands: Any) -> None:
     add_export_options(_add(commands, "export", DOES))
 
 
+def _add_judge(commands: Any) -> None:
+    from sync.judge_command import DOES, add_judge_options
+
+    command = _add(commands, "judge", DOES)
+    add_judge_options(command)
+    _add_json(command)
+
+
 def _add_erase(commands: Any) -> None:
     command = _add(
         commands,
@@ -197,6 +205,7 @@ ADDERS: Final[Mapping[str, Callable[[Any], None]]] = {
     "patrol": _add_patrol,
     "doctor": _add_doctor,
     "export": _add_export,
+    "judge": _add_judge,
     "erase": _add_erase,
     "audit": _add_audit,
     "calibrate": _add_calibrate,

@@ -25,6 +25,7 @@ REFUSED: Final = (
     "sync.calibrate.CalibrationRefused",
     "sync.demo_options.DemoRefused",
     "sync.erase.EraseRefused",
+    "sync.judge_command.JudgeRefused",
     "sync.layers.ExportRefused",
     "sync.failure.DatabaseRefused",
     "sync.faults.programme.FaultsRefused",
@@ -190,6 +191,12 @@ def _export(args: argparse.Namespace) -> int:
     return run_export(args)
 
 
+def _judge(args: argparse.Namespace) -> int:
+    from sync.judge_command import run_judge
+
+    return run_judge(args)
+
+
 def _audit(args: argparse.Namespace) -> int:
     from sync.audit_command import run_audit
 
@@ -227,6 +234,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "calibrate": _calibrate,
     "doctor": _doctor,
     "export": _export,
+    "judge": _judge,
     "audit": _audit,
     "erase": _erase,
     "provision": _provision,

@@ -14,6 +14,7 @@ from sync.map.features import judged_json, thing_feature, visit_json
 from sync.map.question import BadQuestion
 from sync.receiver.atlas import Atlas
 from sync.receiver.judging import LONGEST_NAME, LONGEST_NOTE, Judge, NoSuchThing
+from sync.receiver.kinds import is_printed
 from sync.receiver.seen import JUDGEMENTS, ThingKnown
 
 THINGS: Final = ("bbox", "label", "state", "judgement", "round", "since", "limit", "after")
@@ -117,11 +118,6 @@ def _said(body: bytes) -> tuple[Any, str, str | None]:
     judgement, by, note = document["judgement"], document["by"], document.get("note")
     if judgement is not None and judgement not in JUDGEMENTS:
         raise BadQuestion(SAYING)
-    if not _is_text(by, LONGEST_NAME) or not (note is None or _is_text(note, LONGEST_NOTE)):
+    if not is_printed(by, LONGEST_NAME) or not (note is None or is_printed(note, LONGEST_NOTE)):
         raise BadQuestion(SAYING)
     return judgement, by.strip(), note.strip() if note else None
-
-
-def _is_text(value: Any, longest: int) -> bool:
-    """A text that both databases take: something stands in it, and it can be printed."""
-    return isinstance(value, str) and len(value) <= longest and bool(value.strip()) and value.isprintable()

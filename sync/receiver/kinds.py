@@ -46,6 +46,11 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= LONGEST_TEXT and value.isprintable()
 
 
+def is_printed(value: Any, longest: int) -> bool:
+    """A text in which something stands and that can be printed, of at most so many characters: a person wrote it."""
+    return isinstance(value, str) and len(value) <= longest and bool(value.strip()) and value.isprintable()
+
+
 def is_time(value: Any) -> bool:
     """A moment in UTC."""
     return isinstance(value, str) and moment(value) is not None
