@@ -12,7 +12,6 @@ from device.boot import boot_id, now_s
 from device.camera import camera_of
 from device.fix import FixSource
 from device.gpsd import GpsdSource
-from device.street.live import StreetFixes
 from inference.look import Look
 from inference.manifest import ModelRefused, locate
 from inference.tflite import TfliteModel
@@ -126,6 +125,8 @@ def _outside(settings: Settings) -> Outside:
 def fixes_of(settings: Settings) -> FixSource:
     """gpsd; a simulated camera has its own receiver, since both see the same drive."""
     if settings.camera.kind == "simulated":
+        from device.street.live import StreetFixes  # noqa: PLC0415 - a car, which drives on a real one, starts sooner without
+
         return StreetFixes()
     return GpsdSource(settings.gps.host, settings.gps.port)
 

@@ -126,7 +126,7 @@ def test_sync_once_with_a_broker_that_refuses_the_certificate_keeps_every_event(
     capsys, drawn_drive, tmp_path, config, monkeypatch
 ):
     """The refusal itself is tried against mosquitto in tests/sync; here nobody listens, which is refused the same way."""
-    monkeypatch.setattr("sync.command.deliver_once", functools.partial(deliver_once, give_up_s=1.0))
+    monkeypatch.setattr("sync.delivery.deliver_once", functools.partial(deliver_once, give_up_s=1.0))
     file = config('[[backend]]\nname = "roads"\nurl = "mqtt://127.0.0.1:9"\n')
     run(capsys, "replay", drawn_drive, "--out", tmp_path / "state", "--config", file)
     code, out, _ = run(capsys, "sync", "--once", "--config", file, "--json")

@@ -19,14 +19,17 @@ WORKS = {"package names", "runtime", "privacy model", "roads model"}
 def kept(root):
     """All that has to outlive an upgrade: path to content."""
     state, settings = root.folder / "var/lib/ronde", root.folder / "etc/ronde"
-    files = [file for file in (*state.rglob("*"), *settings.rglob("*")) if file.is_file()]
+    files = [
+        file for file in (*state.rglob("*"), *settings.rglob("*")) if file.is_file() and not file.name.endswith(("-wal", "-shm"))
+    ]
     assert len([file for file in files if file.suffix == ".jpg"]) == 20
     return {str(file.relative_to(root.folder)): file.read_bytes() for file in files}
 
 
 def traces(root):
     """Where anything of the package lies: names, but for its user and dpkg's own notes of removed packages."""
-    out = root.run("find", "/etc", "/opt", "/usr", "/var", "-xdev", "-iname", "*ronde*", "-not", "-path", "/var/lib/dpkg/*")
+    apart = ("/var/lib/dpkg/*", "/tmp/*", "/srv/*")
+    out = root.run("find", "/", "-xdev", "-iname", "*ronde*", *(word for each in apart for word in ("-not", "-path", each)))
     return out.stdout.split()
 
 

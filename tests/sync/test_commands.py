@@ -17,8 +17,8 @@ DEADLINE_S = 180
 ENTRY = ["-m", "sync.command"]
 IMPATIENT = """
 import functools, sys
-import sync.command
-sync.command.deliver_once = functools.partial(sync.command.deliver_once, give_up_s=2.0)
+import sync.command, sync.delivery
+sync.delivery.deliver_once = functools.partial(sync.delivery.deliver_once, give_up_s=2.0)
 sys.exit(sync.command.main())
 """
 """The command, with less patience than the minute of the contract."""
