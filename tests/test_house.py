@@ -101,6 +101,7 @@ TABLES = {
     "## [models]": configured.Models,
     "## [storage]": configured.Keeping,
     "## [grade]": configured.Grading,
+    "## [panel]": configured.Panel,
     "## [[backend]]": configured.Backend,
 }
 
