@@ -18,6 +18,7 @@ from typing import Any, Final
 from device.street.seeds import Purpose
 from inference.manifest import locate
 from inference.tflite import TfliteModel
+from provisioning.log import set_up
 from provisioning.settings import Models
 from sync.bar import Bar
 from sync.bench_findings import KINDS, PURPOSE, BenchRefused, drive_drawn, drive_perfect
@@ -202,6 +203,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the bench for the command line; 3 where a goal is missed."""
     towns, drawn = TOWNS if args.towns is None else args.towns, DRAWN if args.drawn is None else args.drawn
     rounds = ROUNDS if args.rounds is None else args.rounds
+    set_up("warning")  # a line for each round that is joined would hide the bar
     with Bar("bench rounds") as progress:
         result = bench_rounds(towns, drawn, rounds, args.database or "sqlite", progress)
     print(json.dumps(result) if args.json else in_words(result))
