@@ -25,6 +25,11 @@ class Letterboxed:
     frame_width: int
     frame_height: int
 
+    @property
+    def picture(self) -> Pixels:
+        """The part of the input that shows the frame."""
+        return self.pixels[: round(self.scale_y * self.frame_height), : round(self.scale_x * self.frame_width)]
+
     def in_frame(self, boxes: Reals) -> Reals:
         """Boxes (n, 4: left, top, right, bottom) of the input, in pixels of the frame and clipped to it."""
         limits = np.array([self.frame_width, self.frame_height] * 2, np.float32)

@@ -1,17 +1,18 @@
 """One look at a frame: roads, signs, people and plates found together, hidden, and only then kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from device.boot import now_s
 from device.frame import Frame
-from inference.anonymise import AnonymousFrame, hide
-from inference.detect import Detection, detect
+from inference.anonymise import SURE, AnonymousFrame, hide
+from inference.detect import Box, Detection, detect
 from inference.letterbox import Letterboxed, letterbox
 from inference.manifest import ModelRefused, Task
 from inference.model import Model, ModelFailed, Output
 from inference.people import find_people
+from inference.quality import Glance, glance
 
 DEADLINE_S = 2.0
 """By when the privacy model must have answered; a road photo that takes longer holds up the ring."""
@@ -32,13 +33,15 @@ class Looked:
     """What one look gave.
 
     `detections` are the roads model's, in pixels of the frame. `roads_failed` is the reason where there can be none: the photo
-    is kept all the same. `seconds` holds letterbox, invoke, decode and hide.
+    is kept all the same. `seconds` holds letterbox, invoke, decode, hide and glance. `glance` says what light, weather and lens
+    are like; None where nothing looked.
     """
 
     frame: AnonymousFrame
     detections: tuple[Detection, ...]
     seconds: Mapping[str, float]
     roads_failed: str | None = None
+    glance: Glance | None = None
 
 
 class Look:
@@ -86,7 +89,9 @@ class Look:
         watch.lap("decode")
         anonymous = hide(frame, people, [found for found in things if found.label in PLAIN_SIGNS])
         watch.lap("hide")
-        return Looked(anonymous, things, watch.seconds, failed)
+        glanced = glance(pictures[_size(self._privacy)].picture, _vehicles(people, frame))
+        watch.lap("glance")
+        return Looked(anonymous, things, watch.seconds, failed, glanced)
 
     def _people(self, privacy: Model, frame: Frame, pictures: Pictures, watch: "_Watch") -> tuple[Detection, ...]:
         try:
@@ -112,7 +117,7 @@ class _Watch:
     """One look's seconds per stage."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.seconds = {"letterbox": 0.0, "invoke": 0.0, "decode": 0.0, "hide": 0.0}
+        self.seconds = {"letterbox": 0.0, "invoke": 0.0, "decode": 0.0, "hide": 0.0, "glance": 0.0}
         self._clock = clock
         self._begun = self._last = clock()
 
@@ -123,6 +128,16 @@ class _Watch:
 
     def elapsed_s(self) -> float:
         return self._clock() - self._begun
+
+
+def _vehicles(people: Sequence[Detection], frame: Frame) -> tuple[Box, ...]:
+    """The boxes of vehicles that are certain enough, as shares of the frame."""
+    height, width = frame.pixels.shape[:2]
+    return tuple(
+        (one.box[0] / width, one.box[1] / height, one.box[2] / width, one.box[3] / height)
+        for one in people
+        if one.label == "vehicle" and one.score >= SURE
+    )
 
 
 def _size(model: Model) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 A holder that slips, or a windscreen that was changed, moves every finding by metres and shows in no single photo.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -17,24 +18,35 @@ MOVED_DEG = 1.5
 """From here on it has moved: at 10 m that is 2 m along the road by pitch, 0.3 m across it by yaw."""
 STRAIGHT_DEG, SLOW_MPS = 1.0, 5.0
 """A street is straight where the heading of neighbouring frames differs by less; a slow car may be on its way into a bend."""
-EVERY = 8
+EVERY = 16
 """Of the frames on straight streets, one in so many is looked at: its lines cost as much as half a look."""
-FRAMES = 30
-"""So many of them tell the drift, a few minutes of town; older ones are forgotten."""
+FRAMES = 20
+"""So many of them tell the drift, a kilometre or two of straight street; older ones are forgotten."""
+AGREE_SHARE = 0.6
+"""It has moved if each half of the frames says so by itself, to the same side and by this share of `MOVED_DEG`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How much farther down and right the camera looks than it was calibrated to, by so many frames."""
+    """How much farther down and right the camera looks than it was calibrated to, by so many frames.
+
+    `halves` are pitch and yaw by each half of the frames, where those tell any.
+    """
 
     pitch_deg: float
     yaw_deg: float
     frames: int
+    halves: tuple[tuple[float, float], ...] = ()
 
     @property
     def moved(self) -> bool:
         """Whether it is more than the measure is unsure of and than findings bear."""
-        return max(abs(self.pitch_deg), abs(self.yaw_deg)) > MOVED_DEG
+        return self._moved(self.pitch_deg, 0) or self._moved(self.yaw_deg, 1)
+
+    def _moved(self, drift_deg: float, axis: int) -> bool:
+        side = math.copysign(1.0, drift_deg)
+        agreed = len(self.halves) == 2 and all(half[axis] * side > AGREE_SHARE * MOVED_DEG for half in self.halves)
+        return abs(drift_deg) > MOVED_DEG and agreed
 
 
 @dataclass
@@ -62,7 +74,13 @@ class Mount:
 
 def drift_of(lines: list[Floats], lens: Lens) -> Drift | None:
     """The drift that the lines of several frames tell (`vanishing.lines_of`); None where no street is seen in them."""
-    found = vanishing_point(np.concatenate(lines), np.random.default_rng(0))
-    if found is None:
+    whole = _drift(lines, lens)
+    if whole is None:
         return None
-    return Drift(found.pitch_deg - lens.pitch_deg, found.yaw_deg - lens.yaw_deg, len(lines))
+    halves = [_drift(half, lens) for half in (lines[::2], lines[1::2]) if half]
+    return Drift(*whole, len(lines), tuple(half for half in halves if half is not None))
+
+
+def _drift(lines: list[Floats], lens: Lens) -> tuple[float, float] | None:
+    found = vanishing_point(np.concatenate(lines), np.random.default_rng(0))
+    return None if found is None else (found.pitch_deg - lens.pitch_deg, found.yaw_deg - lens.yaw_deg)

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from provisioning.log import events
 from sync.database import transaction
 from sync.event import iso
-from sync.reasons import OfCapture, OfReceiver, State
+from sync.reasons import OfCapture, OfQuality, OfReceiver, State
 
 EVERY_S = 5.0
 """How often it is written where nothing changes: often enough for a page, seldom enough for a card."""
@@ -27,13 +27,13 @@ class Condition:
     """State and reason codes, as health gives them, and counters."""
 
     state: State
-    reasons: tuple[OfCapture | OfReceiver, ...]
+    reasons: tuple[OfCapture | OfReceiver | OfQuality, ...]
     counters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def state_of(
     *, camera_stalled: bool, gpsd_lost: bool, fix_age_s: float | None, troubles: Sequence[OfReceiver]
-) -> tuple[State, tuple[OfCapture | OfReceiver, ...]]:
+) -> tuple[State, tuple[OfCapture | OfReceiver | OfQuality, ...]]:
     """What the unit does, and why it does nothing better.
 
     `troubles` are the reasons for which reports of the receiver are refused now (device/refusal.py): they follow the state that
@@ -54,7 +54,7 @@ class Teller:
     def __init__(self, db: Database, boot: str) -> None:
         self._db = db
         self._boot = boot
-        self._told: tuple[State, tuple[OfCapture | OfReceiver, ...]] | None = None
+        self._told: tuple[State, tuple[OfCapture | OfReceiver | OfQuality, ...]] | None = None
         self._told_s = 0.0
 
     def tell(self, condition: Condition, now_boot_s: float) -> None:

@@ -57,14 +57,14 @@ class Grader:
         self._db = db
         self._round_id = round_id
         self._tell = tell
-        self._scale = Scale()
+        self.scale = Scale()
         self._streets: Streets | None = None
 
     def begin(self) -> None:
         """The round's row tells the town's scale and streets, the same whenever the round goes on."""
         row = self._db.conn.execute("SELECT settings FROM round WHERE id = ?", [self._round_id]).fetchone()
         told: Mapping[str, Any] = json.loads(row[0]).get("grade", {}) if row else {}
-        self._scale = scale_of(told)
+        self.scale = scale_of(told)
         self._streets = _streets(told.get("streets"))
 
     def write(self, odometer_m: float, merge: Merge, near_m: float) -> None:
@@ -80,7 +80,7 @@ class Grader:
         (to_m,) = self._db.conn.execute(
             "SELECT coalesce(max(odometer_m), 0.0) FROM frame WHERE round_id = ? AND latitude_deg IS NOT NULL", [self._round_id]
         ).fetchone()
-        while to_m - (piece := self._next()).from_m >= self._scale.cell_m:
+        while to_m - (piece := self._next()).from_m >= self.scale.cell_m:
             self._grade(piece._replace(to_m=min(to_m, piece.to_m)), (), near_m)
 
     def _next(self) -> Piece:
@@ -101,7 +101,7 @@ class Grader:
     def _grade(self, piece: Piece, in_view: Sequence[Damage], near_m: float) -> None:
         photos, at = self._photos(piece)
         damages = [*self._damages(piece), *in_view]
-        stretches = survey(Road(piece.from_m, piece.to_m, photos, damages, near_m, self._streets), self._scale)
+        stretches = survey(Road(piece.from_m, piece.to_m, photos, damages, near_m, self._streets), self.scale)
         for stretch in stretches:
             insert(self._db, "grade", round_id=self._round_id, piece=piece.number, **grade_columns(stretch))
         if at is not None:

@@ -153,6 +153,8 @@ class Line:
             log.error("photo_not_written", reason=str(error))
             return self._lose("disk")
         self._watch(kept.frame_id, looked)
+        with self.tally.timed("mount"):
+            self._store.watch(pixels, chosen.place)
         self._count(Remembered.of(kept.frame_id, looked), chosen.place, kept.findings)
         return Step.KEPT
 

@@ -233,7 +233,7 @@ class LiveRound:
             fix_age_s=self._fix_age_s(now),
             troubles=self._outside.source.troubles(now),
         )
-        self._teller.tell(Condition(state, reasons, self._counters()), now)
+        self._teller.tell(Condition(state, (*reasons, *self._store.windscreen.reasons()), self._counters()), now)
 
     def _fix_age_s(self, now: float) -> float | None:
         return now - self._fix.boot_s if self._fix is not None else None

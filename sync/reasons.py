@@ -27,4 +27,7 @@ OfSync = (
 )
 """What is wrong with database, disk and link."""
 
-Reason = OfCapture | OfHealth | OfSync | OfReceiver
+OfQuality = Literal["mount_moved", "covered", "dark", "glare", "dirty_lens", "blur", "wet"]
+"""What is wrong with most of the latest photos: they grade nothing."""
+
+Reason = OfCapture | OfHealth | OfSync | OfReceiver | OfQuality

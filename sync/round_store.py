@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from device.frame import Place
+from device.frame import Pixels, Place
 from device.spacing import Gap
 from inference.detect import Detection
 from inference.finding import Finding
@@ -30,6 +30,7 @@ from sync.outbox import Outbox
 from sync.photo import write_photo
 from sync.rows import detection_columns, finding_columns, insert, iso_or_none, place_columns, track_event_data
 from sync.track import Piece
+from sync.windscreen import Windscreen, write_reasons
 
 Timed = Callable[[str], AbstractContextManager[None]]
 """Adds the time of a block to the stage that it names."""
@@ -66,6 +67,7 @@ class RoundStore:
         self._outbox = Outbox(db)
         self._finder = Finder(db, round_id, roads_sha256)
         self._grader = Grader(db, round_id, self._tell)
+        self.windscreen = Windscreen(db)
         self._frames = 0
 
     def begin(self, started_at: datetime | None, software: str, models: Mapping[str, str], settings: Mapping[str, Any]) -> None:
@@ -77,6 +79,7 @@ class RoundStore:
             )
         self._finder.begin()
         self._grader.begin()
+        self.windscreen.scale = self._grader.scale
 
     def start(self, started_at: datetime) -> None:
         """The first fix says when the round began."""
@@ -87,6 +90,7 @@ class RoundStore:
         """Take up a round that was cut off: with what was in view, and its findings counted on."""
         self._finder.go_on()
         self._grader.begin()
+        self.windscreen.scale = self._grader.scale
 
     def discard(self) -> None:
         """Remove a round that never had a fix; its frames have gone before."""
@@ -122,6 +126,10 @@ class RoundStore:
         self._store(frame_id, looked, timed, shutter_boot_s)
         return frame_id
 
+    def watch(self, pixels: Pixels, place: Place) -> None:
+        """The photo that was kept last, as it was before people were hidden; nothing of it is stored."""
+        self.windscreen.watch(pixels, place, self._finder.lens)
+
     def place(self, frame_id: str, place: Place) -> tuple[Finding, ...]:
         """Give a frame that was kept ahead its place; the findings that it settles."""
         detections = [
@@ -147,6 +155,7 @@ class RoundStore:
         with transaction(self._db):
             self._finder.write(found, self._insert_finding)
             self._grader.finish(self._finder.near_m)
+            self.windscreen.save()
         return self._finder.done(found)
 
     def remove(self, frame_id: str) -> None:
@@ -202,11 +211,16 @@ class RoundStore:
 
     def _next_frame_id(self) -> str:
         self._frames += 1
-        return f"{self._round_id}-{self._frames:06d}"
+        return self._frame_id(self._frames)
+
+    def _frame_id(self, number: int) -> str:
+        return f"{self._round_id}-{number:06d}"
 
     def _store(
         self, frame_id: str, looked: Looked, timed: Timed, shutter_boot_s: float | None, found: Found | None = None
     ) -> None:
+        with timed("quality"):
+            judged = self.windscreen.take(looked, self._finder.lens)
         if self._has(frame_id):
             return
         file = f"frames/{self._round_id}/{self._frames:06d}.jpg"
@@ -214,6 +228,7 @@ class RoundStore:
             sha256 = write_photo(self._state / file, looked.frame)
         with timed("database"), transaction(self._db):
             self._insert_frame(frame_id, looked, file, sha256, shutter_boot_s)
+            write_reasons(self._db, judged, lambda back: self._frame_id(self._frames - back))
             for detection in looked.detections:
                 insert(self._db, "detection", frame_id=frame_id, **detection_columns(detection))
             if found is not None and looked.frame.place is not None:

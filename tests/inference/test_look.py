@@ -68,7 +68,7 @@ def test_things_are_found_and_people_are_hidden(roads, privacy):
     assert looked.roads_failed is None
     assert looked.frame.source == "photo.jpg"
     assert (frame.pixels[16:48, 32:64] == RED).all()
-    assert set(looked.seconds) == {"letterbox", "invoke", "decode", "hide"}
+    assert set(looked.seconds) == {"letterbox", "invoke", "decode", "hide", "glance"}
     assert all(seconds > 0 for seconds in looked.seconds.values())
 
 
