@@ -44,8 +44,10 @@ def _why(glance: Glance, words: Mapping[str, str]) -> str:
 
 def _advice(glance: Glance, words: Mapping[str, str]) -> str:
     """What to do; how old the news is, where it is."""
-    if glance.state in ("recording", "paused") or not glance.reasons:
+    if glance.state == "paused" or not glance.reasons:
         return ""
+    if glance.state == "recording":  # a dirty lens does not keep it from recording, and a driver can wipe it
+        return words["advice_camera"] if part_of(glance.reasons[0]) == "camera" else ""
     told = f" {words['told_ago'].format(n=round(glance.told_s))}" if glance.told_s is not None and glance.told_s > OLD_S else ""
     return words[f"advice_{part_of(glance.reasons[0])}"] + told
 

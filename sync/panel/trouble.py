@@ -11,6 +11,7 @@ from sync.refusal import Alarm
 Part = Literal["gps", "camera", "card", "link", "box"]
 
 GPS: Final = frozenset({"gpsd_lost", "no_fix", *get_args(refusal.Reason)})
+CAMERA: Final = frozenset({"camera_stalled", "mount_moved", "covered", "dark", "glare", "dirty_lens", "blur", "wet"})
 CARD: Final = frozenset({"disk_low", *(code for code in get_args(Code) if code.startswith("disk_"))})
 LINK: Final = frozenset({*get_args(Alarm), "certificate_expires", "certificate_expired"})
 
@@ -22,7 +23,7 @@ def part_of(reason: str) -> Part:
     """The part; what is not known is the box itself."""
     if reason in GPS:
         return "gps"
-    if reason.startswith(("camera_", "lens_", "mount_")):
+    if reason in CAMERA:
         return "camera"
     if reason in CARD:
         return "card"

@@ -73,6 +73,13 @@ def test_what_is_wrong_beside_it_is_said_too(car, glance):
     assert says(seen)["word"] == "Recording"
 
 
+def test_a_dirty_lens_is_said_while_it_records_with_what_to_do(car, glance):
+    car.tell("recording", "dirty_lens")
+    told = says(glance(), FR)
+    assert (told["word"], told["also"]) == ("Enregistre", "Aussi\N{NO-BREAK SPACE}: objectif sale")
+    assert "pare-brise" in told["advice"]
+
+
 def test_today_is_what_was_driven_since_midnight(car, glance):
     car.drive(frames=5, findings=("pothole", "drain", "hazard"))
     with car.open() as db, transaction(db):
