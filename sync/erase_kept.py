@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from device.boot import boot_id, now_s
 from sync import numbers
+from sync.commands_book import REFUSED_KEY
 from sync.custody import LONG_AGO
 from sync.database import open_tables, transaction
 from sync.event import now
@@ -27,7 +28,6 @@ from sync.tables import MIGRATIONS
 
 Rows = Sequence[tuple[Any, ...]]
 COMMANDS: Final = "sequence, do, outcome, at"
-CLOCK_COLUMNS: Final = "name, boot, at_boot_s, at, state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,7 @@ class Kept:
     given: Numbers
     last_round: str | None = None
     commands: Rows = field(default=())
-    clock: Rows = field(default=())
-    refused: Rows = field(default=())
+    settings: Rows = field(default=())
     paused: bool = False
 
     def begin(self, file: Path) -> None:
@@ -49,7 +48,7 @@ class Kept:
         """
         with closing(open_tables(file, MIGRATIONS)) as db, transaction(db):
             Outbox(db).continue_above(self.given.sequence)
-            settings = [("health", self.given.health), *self.refused]
+            settings = [("health", self.given.health), *self.settings]
             if self.given.command:
                 settings.append(("command", self.given.command))
             db.conn.executemany("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", settings)
@@ -59,7 +58,6 @@ class Kept:
                     [self.last_round, LONG_AGO],
                 )
             db.conn.executemany(f"INSERT INTO command ({COMMANDS}) VALUES (?, ?, ?, ?)", self.commands)  # noqa: S608 - our own names
-            db.conn.executemany(f"INSERT INTO condition ({CLOCK_COLUMNS}) VALUES (?, ?, ?, ?, ?)", self.clock)  # noqa: S608 - our own names
             if self.paused:
                 db.conn.execute(
                     "INSERT INTO request (kind, made_at, boot, made_boot_s) VALUES ('pause', ?, ?, ?)",
@@ -76,8 +74,9 @@ def kept_of(file: Path) -> Kept:
             given,
             last_round,
             commands=db.conn.execute(f"SELECT {COMMANDS} FROM command").fetchall(),  # noqa: S608 - our own names
-            clock=db.conn.execute(f"SELECT {CLOCK_COLUMNS} FROM condition WHERE name = ?", [CLOCK]).fetchall(),  # noqa: S608 - our own names
-            refused=db.conn.execute("SELECT key, value FROM setting WHERE key GLOB 'command_refused/*'").fetchall(),
+            settings=db.conn.execute(
+                "SELECT key, value FROM setting WHERE key = ? OR key GLOB ?", [CLOCK, f"{REFUSED_KEY}*"]
+            ).fetchall(),
             paused=word is not None and word[0] == "pause",
         )
     return Kept(given, last_round)

@@ -175,7 +175,7 @@ def test_without_a_key_nobody_is_obeyed(car):
 
 
 def test_before_the_first_fix_a_command_waits_and_is_obeyed_with_it(car):
-    car.db.conn.execute("DELETE FROM condition")
+    car.db.conn.execute("DELETE FROM setting WHERE key = 'clock'")
     assert satellite_time(car.db) is None
     assert car.take(5)
     car.obedience.turn()
@@ -186,7 +186,7 @@ def test_before_the_first_fix_a_command_waits_and_is_obeyed_with_it(car):
 
 
 def test_without_a_fix_it_is_refused_in_the_end_and_a_crowd_at_once(car):
-    car.db.conn.execute("DELETE FROM condition")
+    car.db.conn.execute("DELETE FROM setting WHERE key = 'clock'")
     for sequence in range(1, MOST_WAITING + 1):
         assert car.take(sequence)
     assert not car.take(MOST_WAITING + 1)
@@ -198,13 +198,15 @@ def test_without_a_fix_it_is_refused_in_the_end_and_a_crowd_at_once(car):
     assert car.told() == []
 
 
-def test_a_fix_of_an_earlier_boot_tells_no_time(car):
-    car.db.conn.execute("UPDATE condition SET boot = ?", ["f" * 32])
+def test_a_fix_of_an_earlier_boot_tells_no_time(car, monkeypatch):
+    monkeypatch.setattr("sync.satellite_time.boot_id", lambda: "f" * 32)
     assert satellite_time(car.db) is None
 
 
 def test_the_satellites_time_goes_on_with_the_boot_clock(car):
-    car.db.conn.execute("UPDATE condition SET at_boot_s = at_boot_s - 3600")
+    car.db.conn.execute(
+        "UPDATE setting SET value = json_set(value, '$.boot_s', json_extract(value, '$.boot_s') - 3600) WHERE key = 'clock'"
+    )
     late = satellite_time(car.db) - datetime.now(timezone.utc)
     assert abs(late.total_seconds() - 3600) < 2
     assert not car.take(expires_at=text_of(NOW + timedelta(minutes=30)))
