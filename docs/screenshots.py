@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -31,14 +32,26 @@ def main() -> None:
 
 
 def _finding(page: Page) -> Image.Image:
-    page.locator("#list button", has=page.locator("img")).or_(page.locator("#list button")).first.click()
+    _open_one(page)
     return _picture(page)
+
+
+def _open_one(page: Page) -> None:
+    """A pothole with a picture, of two rounds if there is one."""
+    photo = page.locator("#list button", has=page.locator("img"))
+    holes = photo.filter(has_text=re.compile("Pothole|Nid-de-poule"))
+    for rows in (holes.filter(has=page.locator(".state-worse")), holes.filter(has_not=page.locator(".state")), holes, photo):
+        if rows.count():
+            rows.first.click()
+            break
+    page.wait_for_selector("ol.history")
+    page.wait_for_load_state("networkidle")
 
 
 def _phone(browser: Browser, address: str) -> Image.Image:
     page = _opened(browser, address, "fr-FR", 360, 740)
     pictures = [_picture(page)]
-    page.locator("#list button").first.click()
+    _open_one(page)
     pictures.append(_picture(page))
     page.keyboard.press("Escape")
     page.locator("#tab-units").click()

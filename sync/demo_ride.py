@@ -39,8 +39,8 @@ from sync.report import report_of
 from sync.round_store import Recipients, RoundStore
 from sync.rounds import next_round_id
 
-FROM_M = 880.0
-"""Where on the loop it begins: the sun shines, then it rains."""
+FROM_M = 0.0
+"""Where on the loop it begins. For 1.2 km the sun shines; then it rains, and a tunnel comes."""
 ROLLS_MPS, SLOWEST_MPS = 8.0, 2.0
 """The car's speed when a round begins, and what it makes on average at the least, red lights with it."""
 GOES_ON_S = 2.5

@@ -5,6 +5,7 @@ from typing import Final
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -61,23 +62,20 @@ class Progress:
         for name, value in self._facts.items():
             facts.add_row(name, Text(value))
         bar = ProgressBar(total=self._metres, completed=min(self._metres, self._driven_m), width=WIDTH - 4)
-        return Panel(
-            Group(Text(self._head, style="bold"), bar, facts), title="ronde demo", subtitle="ctrl-C ends it", width=WIDTH
-        )
+        parts = Text(self._head, style="bold"), Padding(bar, (0, 0, 1, 0)), facts
+        return Panel(Group(*parts), title="ronde demo", subtitle="ctrl-C ends it", width=WIDTH)
 
 
 def _facts(moment: Moment, sent: Sent, address: str) -> Mapping[str, str]:
     line, fix = moment.line, moment.fix
     found = ", ".join(f"{count} {label.replace('_', ' ')}" for label, count in line.tally.findings.most_common(5))
     dark = fix is not None and moment.driven_m - line.chooser.odometer_m > 40.0
-    place = (
-        "waiting for satellites"
-        if fix is None
-        else f"{fix.latitude_deg:.5f}, {fix.longitude_deg:.5f} (95 %: {fix.accuracy_m:.0f} m)"
-    )
+    place = "waiting for satellites"
+    if fix is not None:
+        place = f"{fix.latitude_deg:.5f}, {fix.longitude_deg:.5f} (95 %: {fix.accuracy_m:.0f} m)"
     return {
         "place": "no satellites: a tunnel, photos are placed when they are back" if dark else place,
-        "speed": f"{moment.speed_mps * TO_KMH:.0f} km/h, {moment.driven_m:.0f} of road behind",
+        "speed": f"{moment.speed_mps * TO_KMH:.0f} km/h, after {moment.driven_m:.0f} m",
         "photos": f"{line.spacing.frames} kept, one each {line.chooser.spacing_m:g} m; "
         f"{line.tally.hidden_regions} heads and plates hidden in them",
         "findings": found or "none yet",

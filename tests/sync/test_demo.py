@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 from collections import Counter
 from types import SimpleNamespace
@@ -243,6 +244,8 @@ def test_a_terminal_has_a_panel_and_a_pipe_has_lines():
         progress.close()
         said = text.getvalue()
         assert "43 km/h" in said
+        if terminal:
+            assert "place     43.55281, 7.01742 (95 %: 5 m)" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said)
         assert "in the outbox" in said
         assert ("Round 1 of 2" in said) is terminal
         assert said.count("round 1/2") == (0 if terminal else 1)

@@ -4,7 +4,7 @@ import { Filters } from "./filters.js";
 import { open, tell } from "./finding.js";
 import { Findings } from "./findings.js";
 import { Fleet } from "./fleet.js";
-import { line } from "./lines.js";
+import { latest, line } from "./lines.js";
 import { List } from "./list.js";
 import { Town } from "./map.js";
 import { $, make } from "./page.js";
@@ -181,7 +181,7 @@ class App {
       this.grades.set(feature.id, { ...line(feature), grade, low, high, coverage, isShort: to - from <= SHORT_M });
     }
     if (!features.length) return;
-    this.town.layer.set({ grades: [...this.grades.values()] });
+    this.town.layer.set({ grades: latest([...this.grades.values()]) });
     this.town.legend();
   }
 

@@ -5,6 +5,8 @@ import { icon } from "./shapes.js";
 import { known, labelName, percent, shortDate, since, t } from "./words.js";
 
 const STEP = 60;
+/** States that need no word in the list. */
+const USUAL = new Set(["seen", "seen_again"]);
 
 export class List {
   #found = [];
@@ -75,7 +77,7 @@ export class List {
         icon(label, 22),
         make("span", { class: "what", text: labelName(label) }),
         make("time", { datetime: new Date(at).toISOString(), title: since(at), text: shortDate(at) }),
-        state !== "seen" && make("span", { class: `state state-${state}`, text: known("finding", state) }),
+        !USUAL.has(state) && make("span", { class: `state state-${state}`, text: known("finding", state) }),
         make("span", { class: "score", text: score }),
         told.photo && make("img", { src: told.photo, alt: "", loading: "lazy", width: 56, height: 42 }),
       ],

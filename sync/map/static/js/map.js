@@ -52,7 +52,7 @@ export class Town {
   fit() {
     const bounds = this.#everything();
     if (!bounds) return;
-    this.#bySelf(() => this.map.fitBounds(bounds, { padding: [36, 36], maxZoom: NEAR, animate: false }));
+    this.#bySelf(() => this.map.fitBounds(bounds, { paddingTopLeft: [60, 48], paddingBottomRight: [36, 64], maxZoom: NEAR, animate: false }));
   }
 
   /** Brings a finding into the middle, near enough to stand alone. */
@@ -77,7 +77,7 @@ export class Town {
         ...GRADES.map(swatch),
         element("span", {}, [known("grade", 5)]),
       ]),
-      element("span", { class: "scale" }, [swatch("none"), element("span", {}, [known("grade", "none")])]),
+      element("span", { class: "scale ungraded" }, [swatch("none"), element("span", {}, [known("grade", "none")])]),
     ]);
     const Legend = L.Control.extend({ onAdd: () => box });
     this.#legend = new Legend({ position: "bottomright" }).addTo(this.map);
