@@ -1,7 +1,7 @@
 """Draws the README's picture: hidden photos of a replay with the boxes of what was found.
 
 Usage: python docs/picture.py FOLDER OUT.jpg SOURCE...
-FOLDER is a replay's, or `unit` of a demo's; each SOURCE is the name of a frame in the recorded drive.
+FOLDER is a replay's, or `unit` of a demo's; each SOURCE is the name of a frame in the recorded drive, or a frame's id.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ WIDTH = 640
 
 def drawn(folder: Path, db: sqlite3.Connection, source: str) -> Image.Image:
     """One stored photo with its detections."""
-    frame_id, file = db.execute("SELECT id, file FROM frame WHERE source = ?", [source]).fetchone()
+    frame_id, file = db.execute("SELECT id, file FROM frame WHERE source = ? OR id = ?", [source, source]).fetchone()
     photo = Image.open(folder / file).convert("RGB")
     pen = ImageDraw.Draw(photo)
     font = ImageFont.load_default(13)
@@ -28,8 +28,9 @@ def drawn(folder: Path, db: sqlite3.Connection, source: str) -> Image.Image:
         colour = COLOURS[BY_NAME[label].kind]
         pen.rectangle(box, outline=colour, width=2)
         words = f"{label} {score:.2f}"
-        left, top = box[0], max(0.0, box[1] - 16)
-        pen.rectangle((left, top, left + pen.textlength(words, font=font) + 4, top + 16), fill=colour)
+        wide = pen.textlength(words, font=font) + 4
+        left, top = min(box[0], photo.width - wide), max(0.0, box[1] - 16)
+        pen.rectangle((left, top, left + wide, top + 16), fill=colour)
         pen.text((left + 2, top + 1), words, fill="black", font=font)
     return photo.resize((WIDTH, WIDTH * photo.height // photo.width))
 
