@@ -98,11 +98,12 @@ class Floor:
 class Gate:
     """Asks the files at each call whether they have changed, so that what is taken away is gone at once.
 
-    `folder` holds permission, withdrawal and key (beside the configuration).
+    `folder` holds permission, withdrawal and key (beside the configuration). Without `notes` it keeps no number: it only looks.
     """
 
-    def __init__(self, unit: Unit, folder: Path) -> None:
+    def __init__(self, unit: Unit, folder: Path, *, notes: bool = True) -> None:
         self._unit = unit
+        self._notes = notes
         self._folder = folder
         self._floor_file = unit.state / FLOOR_FILE
         self._seen: tuple[object, ...] | None = None
@@ -157,7 +158,8 @@ class Gate:
         if floor.number == withdrawal.up_to and floor.sha256 is None:
             return floor
         raised = Floor(withdrawal.up_to, None)
-        _note(self._floor_file, raised)
+        if self._notes:
+            _note(self._floor_file, raised)
         return raised
 
     def _judge(self, authorisation: Authorisation, floor: Floor) -> Answer:
@@ -170,7 +172,7 @@ class Gate:
             return Refused("replayed", f"permission {number} is older than {floor.number}, which was here before")
         if number == floor.number and floor.sha256 != authorisation.sha256:
             return Refused("replayed", f"another permission had the number {number} before")
-        if number > floor.number:
+        if number > floor.number and self._notes:
             try:
                 _note(self._floor_file, Floor(number, authorisation.sha256))
             except OSError as error:

@@ -22,6 +22,7 @@ from sync.event import topic
 from sync.keeping_checks import check_aside, check_disk, check_outbox, check_settings
 from sync.mqtt import PahoBroker
 from sync.refusal import BrokerRefused
+from sync.security_checks import check_audit, check_commands, check_safety
 from sync.tls import context
 
 FIX_WAIT_S = 5.0
@@ -58,6 +59,9 @@ def check_unit(settings: Settings) -> list[Check]:
         check_database(file),
         check_aside(file),
         check_outbox(file),
+        check_safety(settings),
+        check_commands(settings),
+        check_audit(settings),
     ]
     for backend in settings.backends:
         checks += [check_certificate(settings, backend), check_broker(settings, backend)]

@@ -67,7 +67,8 @@ def _data(db: Database, state: Path, thermal: Path, *, boot: str, boot_s: float,
         bytes_day=_bytes_since(db, f"{at:%Y-%m-%d}"),
         bytes_month=_bytes_since(db, f"{at:%Y-%m}"),
     )
-    return data | told_of_commands(db) | told_of_audit(state)
+    safety = {"safety": counters["safety"]} if counters.get("safety") else {}
+    return data | safety | told_of_commands(db) | told_of_audit(state)
 
 
 def _condition(db: Database, boot: str, boot_s: float) -> dict[str, Any]:

@@ -247,4 +247,5 @@ class LiveRound:
             "fix_age_s": None if age_s is None else round(age_s, 1),
             "odometer_m": round(self._line.chooser.odometer_m, 1),
             "time_source": "unset" if self._fix is None else "gnss",
+            "safety": None if self._outside.safety is None else self._outside.safety.state,
         }

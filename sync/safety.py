@@ -77,6 +77,13 @@ class SafetyWatch:
         permission = self._authorisation
         return () if permission is None else tuple(label for each in permission.events for label in EVENT_LABELS.get(each, ()))
 
+    @property
+    def state(self) -> str | None:
+        """`loaded`, or why it is not, as health tells it; None where no safety model is configured."""
+        if self._gate is None:
+            return None
+        return "loaded" if self._model is not None else self.refusal.code if self.refusal else "not_loaded"
+
     def turn(self, fix: Fix | None) -> Answer:
         """Loads the model where it is allowed by now, unloads it at once where it is not. `fix` is the newest one."""
         if self._gate is None:

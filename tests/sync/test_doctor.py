@@ -317,6 +317,9 @@ def test_a_laptop_hears_what_does_not_apply(settings, free_ports):
         "database",
         "old databases",
         "outbox",
+        "safety profile",
+        "commands",
+        "audit log",
         "broker",
     ]
     assert list(found) == names
@@ -326,6 +329,9 @@ def test_a_laptop_hears_what_does_not_apply(settings, free_ports):
         "lamp and buttons",
         "database",
         "outbox",
+        "safety profile",
+        "commands",
+        "audit log",
         "broker",
     }
     assert {name for name, check in found.items() if check.state == "failed"} - of_the_computer == {"positions"}
