@@ -38,7 +38,7 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
     """Adds the bench's name and the options of all benches; each is None where it was not given."""
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "rounds", "fleet", "map"],
+        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "rounds", "start", "fleet", "map"],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
@@ -47,6 +47,7 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
         "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
         "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed; "
         "rounds: what is new, repaired and unchanged between two rounds, a million findings joined, 3 where a goal is missed; "
+        "start: from the start of `ronde capture` to its first photo, and from SIGTERM to its end, 3 where a goal is missed; "
         "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost; "
         "map: how soon 10,000 findings and a filter are on the screen, in a real browser, 3 where a goal is missed",
     )
@@ -125,3 +126,12 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
         help="pictures drawn for the model (default: %(shown)s)",
     )
     add_round_options(command)
+    start = command.add_argument_group("start")
+    start.add_argument(
+        "--starts",
+        type=int,
+        metavar="N",
+        action=_Shown,
+        shown=_Default("sync.bench_start.STARTS"),
+        help="of the capture (default: %(shown)s)",
+    )

@@ -17,6 +17,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "outbox": ("behind",),
     "street": ("hours", "pictures"),
     "findings": ("towns", "drawn"),
+    "start": ("starts",),
     "rounds": ("towns", "drawn", "rounds", "database"),
 }
 """The options that belong to one bench or two; each is None where it was not given."""
@@ -120,6 +121,12 @@ def _bench_rounds(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _bench_start(args: argparse.Namespace) -> int:
+    from sync.bench_start import run
+
+    return run(args)
+
+
 def _told(args: argparse.Namespace) -> TextIO:
     """Where lines go that come before the result."""
     return sys.stderr if args.json else sys.stdout
@@ -133,6 +140,7 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "street": _bench_street,
     "findings": _bench_findings,
     "rounds": _bench_rounds,
+    "start": _bench_start,
     "fleet": _bench_fleet,
     "map": _bench_map,
     "model": _bench_model,

@@ -22,6 +22,7 @@ REFUSED: Final = (
     "sync.bench_model.BenchRefused",
     "sync.bench_outbox.BenchRefused",
     "sync.bench_spacing.BenchRefused",
+    "sync.bench_start.StartRefused",
     "sync.calibrate.CalibrationRefused",
     "sync.demo_options.DemoRefused",
     "sync.erase.EraseRefused",
