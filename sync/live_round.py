@@ -21,7 +21,7 @@ from device.camera import STALL_S, Camera, CameraStalled
 from device.chooser import Chooser
 from device.fix import Fix, FixSource
 from device.frame import Exposure
-from device.ring import Ring
+from device.ring import LONGEST_S, Ring
 from inference.look import Look
 from provisioning.log import events
 from provisioning.settings import Settings
@@ -148,6 +148,8 @@ class LiveRound:
             self._turn_safety()
             self._check_camera()
             self._tell()
+            if self._fix is not None:  # a line that is never idle has decided on all that the ring has let go
+                self._take_hazards(min(self._fix.boot_s, now_s() - LONGEST_S))
             if now_s() - self._reader.turned_s < HANGS_S:
                 self._alive()
         return Outcome.WAITED if stepped is Step.IDLE else Outcome.LOOKED
