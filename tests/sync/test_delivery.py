@@ -13,15 +13,23 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from device.boot import boot_id, now_s
+from device.fix import Fix
+from provisioning.certificate import public_pem
 from provisioning.settings import Backend
 from sync.broker import Lost, Message
+from sync.commands import Command, write_command
+from sync.commands_book import answers
+from sync.commands_obeyed import Leave, Obedience
 from sync.database import open_database, transaction
 from sync.delivery import Deliveries, deliver_once, knock
 from sync.door import SHORT_TIMES, TAKEN_OVER_S
 from sync.ledger import TRIES
 from sync.outbox import Outbox
 from sync.publisher import Publisher, Step
+from sync.satellite_time import Noting
 
 RECEIVER = """
 import sys, threading
@@ -195,25 +203,35 @@ def test_a_foreign_topic_is_refused_by_the_access_list_and_set_aside(car, town, 
     assert sorted(town.findings()) == sorted(own)
 
 
-def test_commands_are_refused_and_counted_after_each_restart_of_the_broker(car, mosquitto, until, make_observer):
+def test_a_command_is_obeyed_after_each_restart_of_the_broker(car, mosquitto, until, make_observer, tmp_path):
+    """docs/faults.md, 20."""
+    key = Ed25519PrivateKey.generate()
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "command.pem").write_bytes(public_pem(key.public_key()))
+    settings = replace(car.settings, source=tmp_path / "ronde.toml")
     db = open_database(car.file)
+    now = dt.datetime.now(dt.timezone.utc)
+    Noting(db, boot_id()).note(Fix(43.55, 7.01, 3.0, 0.0, None, now, now_s()))
     clock = Clock()
-    publisher = Publisher(db, car.unit, car.backend, partial(knock, car.settings, car.backend, db), clock=clock)
+    obeys = Obedience(settings, db, Leave())
+    publisher = Publisher(db, car.unit, car.backend, partial(knock, settings, car.backend, db), clock=clock, obeys=obeys)
 
     def steps_to(wanted):
         clock.s += 121  # past every rest
         return publisher.step(0.1) is wanted
 
-    for restart in range(1, 4):
+    for restart in range(1, 6):
         until(lambda: steps_to(Step.CONNECTED), "the unit is connected")
         looker = make_observer()
+        command = Command("cannes/car-07", restart, now + dt.timedelta(hours=1), "pause", {})
+        for payload in (b'{"do": "erase"}', json.dumps(write_command(command, key)).encode()):
+            looker.broker.publish(Message("ronde/v1/cannes/car-07/command", payload))
 
-        def commanded(restart=restart, looker=looker):
-            looker.broker.publish(Message("ronde/v1/cannes/car-07/command", b'{"do": "erase"}'))
+        def obeyed(restart=restart):
             publisher.step(0.2)
-            return publisher.commands_refused >= restart
+            return (len(answers(db)), publisher.commands_refused) == (restart, restart)
 
-        until(commanded, "the command arrives")
+        until(obeyed, "one command is obeyed, and the other refused")
         mosquitto.kill()
         mosquitto.start()
         until(lambda: steps_to(Step.LOST), "the connection is lost")
