@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from provisioning.backend import CONFIRMS, DEFAULT_STREAMS, NAME, STREAMS, Backend, Confirm, Stream, backends_of, check_broker_url
+from provisioning.budget import Budget, budget_of
 from provisioning.good import is_beginning, read_good
 from provisioning.grading import Grading, grading_of
 from provisioning.panel import Panel, panel_of
@@ -30,6 +31,7 @@ __all__ = [
     "STATE",
     "STREAMS",
     "Backend",
+    "Budget",
     "Camera",
     "CameraKind",
     "Confirm",
@@ -142,6 +144,7 @@ class Settings:
     grade: Grading = field(default_factory=Grading)
     panel: Panel = field(default_factory=Panel)
     backends: tuple[Backend, ...] = ()
+    budget: Budget = field(default_factory=Budget)
     source: Path | None = None
     fallback: str | None = None
 
@@ -197,6 +200,7 @@ def settings_of(document: Mapping[str, Any], file: Path) -> Settings:
         grade=grading_of(whole.table("grade")),
         panel=panel_of(whole.table("panel")),
         backends=backends_of(whole),
+        budget=budget_of(whole.table("budget")),
         source=file,
     )
     whole.done()

@@ -66,6 +66,13 @@ class Table:
             raise self.refused(key, f"is {value!r}; allowed: {matches.pattern}")
         return value
 
+    def texts(self, key: str, matches: re.Pattern[str]) -> tuple[str, ...]:
+        """A list of texts, empty where the file has none."""
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(each, str) and matches.fullmatch(each) for each in values):
+            raise self.refused(key, f"is {values!r}; allowed: a list of texts, each {matches.pattern}")
+        return tuple(values)
+
     def path(self, key: str, default: Path | None) -> Any:
         """A path; relative ones start at the configuration's folder."""
         if not self.has(key):

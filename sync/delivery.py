@@ -20,8 +20,10 @@ from provisioning.good import keep_good
 from provisioning.log import events
 from provisioning.settings import Backend, Settings
 from sync.broker import Broker, Message, Session, address_of
+from sync.budget import Meter, Spending
 from sync.commands_erase import erase_where_asked
 from sync.commands_obeyed import Leave, Obedience
+from sync.crew import have_ended, started
 from sync.custody import held
 from sync.database import open_database
 from sync.event import Event, birth_data, compact, payload, state_data, topic
@@ -91,21 +93,27 @@ def deliver_once(
         DatabaseRefused: there is no usable database.
     """
     stop = stop or threading.Event()
+    meter = Meter(settings.budget)
     with closing(open_database(settings.unit.state / DATABASE)) as db:
+        meter.look(db, at_once=True)
         Cutter(db, settings.unit.state, settings.unit, settings.backends).cut_all(stop.is_set)
     if not settings.backends:
         return Deliveries(())
     with ThreadPoolExecutor(len(settings.backends), "deliver") as pool:
-        return Deliveries(tuple(pool.map(partial(_empty, settings, give_up_s, again_s, stop), settings.backends)))
+        empty = partial(_empty, settings, meter=meter, give_up_s=give_up_s, again_s=again_s, stop=stop)
+        return Deliveries(tuple(pool.map(empty, settings.backends)))
 
 
-def _empty(settings: Settings, give_up_s: float, again_s: float, stop: threading.Event, backend: Backend) -> Delivery:
+def _empty(
+    settings: Settings, backend: Backend, *, meter: Meter, give_up_s: float, again_s: float, stop: threading.Event
+) -> Delivery:
     db = open_database(settings.unit.state / DATABASE)
     outbox = Outbox(db)
-    publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db), again_s=again_s)
+    door = partial(knock, settings, backend, db)
+    publisher = Publisher(db, settings.unit, backend, door, again_s=again_s, spending=meter)
     given_up = False
     try:
-        while outbox.waits(backend.name) and not stop.is_set():
+        while publisher.waits() and not stop.is_set():
             if publisher.step(POLL_S) in (Step.RESTED, Step.REFUSED, Step.LOST, Step.FAILED):
                 stop.wait(POLL_S / 5)
             given_up = time.monotonic() - publisher.confirmed_s > give_up_s
@@ -115,7 +123,8 @@ def _empty(settings: Settings, give_up_s: float, again_s: float, stop: threading
         reason = None
         if left:
             seen = publisher.reason or f"{backend.name} has confirmed nothing"
-            reason = f"{seen}; given up after {give_up_s:g} s without a confirmation" if given_up else "told to stop"
+            spent = "pictures wait, since [budget] is used up on this link" if meter.pictures_wait() else "told to stop"
+            reason = f"{seen}; given up after {give_up_s:g} s without a confirmation" if given_up else spent
         return Delivery(backend.name, publisher.confirmed, publisher.refused, left, reason)
     finally:
         publisher.close()
@@ -147,16 +156,16 @@ def run_sync(
 
 def _deliver(settings: Settings, stop: threading.Event, leave: Leave, health_s: float, alive: Callable[[], None]) -> None:
     """Delivers until told to stop, or a command ends it."""
-    servings = [Serving(settings, backend, leave) for backend in settings.backends]
-    tending = Tending(settings, lambda: {code for serving in servings for code in serving.alarms()}, health_s)
+    meter = Meter(settings.budget)
+    servings = [Serving(settings, backend, leave, meter) for backend in settings.backends]
+    tending = Tending(settings, lambda: {code for serving in servings for code in serving.alarms()}, health_s, meter)
     tending.look_over()
-    pool = ThreadPoolExecutor(max(1, len(settings.backends)), "sync")
-    running = [pool.submit(serving.run, leave.over) for serving in servings]
+    running = [started(partial(serving.run, leave.over), f"sync_{number}") for number, serving in enumerate(servings)]
     try:
         tending.run(partial(_over, stop, leave, running, alive))
     finally:
         leave.over.set()
-        pool.shutdown()
+        have_ended(running, at_once=stop.is_set())
 
 
 def _over(stop: threading.Event, leave: Leave, running: Sequence[Future[None]], alive: Callable[[], None]) -> bool:
@@ -173,8 +182,9 @@ def _over(stop: threading.Event, leave: Leave, running: Sequence[Future[None]], 
 class Serving:
     """One backend, with a database connection that is made again whenever the database was."""
 
-    def __init__(self, settings: Settings, backend: Backend, leave: Leave) -> None:
+    def __init__(self, settings: Settings, backend: Backend, leave: Leave, spending: Spending) -> None:
         self._settings = settings
+        self._spending = spending
         self._backend = backend
         self._leave = leave
         self._rest = Rest(backend.name, log, time.monotonic)
@@ -198,7 +208,8 @@ class Serving:
             with held(settings.unit.state / DATABASE) as db:
                 self._rest.over()
                 obeys = Obedience(settings, db, self._leave)
-                self._publisher = Publisher(db, settings.unit, backend, partial(knock, settings, backend, db), obeys=obeys)
+                door = partial(knock, settings, backend, db)
+                self._publisher = Publisher(db, settings.unit, backend, door, obeys=obeys, spending=self._spending)
                 self._publisher.run(stop)
         except (DatabaseFailed, DatabaseDamaged) as error:
             self._rest.begin(error)

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from device.boot import boot_id, now_s
 from provisioning.settings import Backend, Unit
 from sync.audit import told_of_audit
+from sync.budget import told_of_spending
 from sync.commands_book import told_of_commands
 from sync.database import next_number, transaction
 from sync.event import Event, event_id, health_data
@@ -68,7 +69,7 @@ def _data(db: Database, state: Path, thermal: Path, *, boot: str, boot_s: float,
         bytes_month=_bytes_since(db, f"{at:%Y-%m}"),
     )
     safety = {"safety": counters["safety"]} if counters.get("safety") else {}
-    return data | safety | told_of_commands(db) | told_of_audit(state)
+    return data | safety | told_of_commands(db) | told_of_audit(state) | told_of_spending(db, at)
 
 
 def _condition(db: Database, boot: str, boot_s: float) -> dict[str, Any]:

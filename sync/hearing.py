@@ -5,6 +5,7 @@ from collections.abc import Callable
 from provisioning.log import events
 from provisioning.settings import Backend
 from sync.answer import answer_of
+from sync.batch import Packet, Trust
 from sync.broker import FAILURES, NO_SUBSCRIBERS, SUCCESS, Lost, Outcome, Puback, Received
 from sync.flight import Flight
 from sync.ledger import Ledger
@@ -22,12 +23,21 @@ class Hearing:
     """`trouble` is what the broker complains of, None where it does not. `commands` are those that nobody has looked at yet."""
 
     def __init__(
-        self, backend: Backend, ack_topic: str, flight: Flight, ledger: Ledger, *, clock: Callable[[], float], again_s: float
+        self,
+        backend: Backend,
+        ack_topic: str,
+        flight: Flight,
+        ledger: Ledger,
+        trust: Trust,
+        *,
+        clock: Callable[[], float],
+        again_s: float,
     ) -> None:
         self._backend = backend
         self._ack_topic = ack_topic
         self._flight = flight
         self._ledger = ledger
+        self._trust = trust
         self._clock = clock
         self._again_s = again_s
         self._absent_s = ABSENT_S
@@ -57,22 +67,36 @@ class Hearing:
         self._absent_s = min(self._again_s, 2 * self._absent_s)
 
     def _puback(self, puback: Puback) -> None:
-        parcel = self._flight.answered(puback.mid)
-        if parcel is None:
+        packet = self._flight.answered(puback.mid)
+        if packet is None:
             self._flight.greeted()
             return
         nobody = puback.code == NO_SUBSCRIBERS
-        self._flight.wait(parcel.seq, self._clock() + (self._absent_s if nobody else self._again_s))
-        if puback.code == SUCCESS and self._backend.confirm == "broker":
-            self._ledger.confirm(parcel)
+        if packet.batched and (nobody or puback.code in EVENTS_FAULT):
+            self._undo(packet, nobody=nobody)
             return
-        self._ledger.taken(parcel)
-        if puback.code in EVENTS_FAULT:
-            self._ledger.fail(parcel, f"the broker answered: {puback.text}")
+        for parcel in packet.parcels:
+            again_s = self._absent_s if nobody else self._again_s
+            self._flight.wait(parcel.seq, self._clock() + again_s, batched=packet.batched)
+            if puback.code == SUCCESS and self._backend.confirm == "broker":
+                self._ledger.confirm(parcel)
+                continue
+            self._ledger.taken(parcel)
+            if puback.code in EVENTS_FAULT:
+                self._ledger.fail(parcel, f"the broker answered: {puback.text}")
         if puback.code >= FAILURES:
             self.trouble = f"the broker of {self._backend.name} did not take an event: {puback.text}"
         elif nobody:
             self.trouble = f"nobody receives behind the broker of {self._backend.name}"
+
+    def _undo(self, packet: Packet, *, nobody: bool) -> None:
+        """A batch that nobody wants, or that the broker does not let through, says nothing against the events in it."""
+        self._flight.alone(packet)
+        if nobody:
+            self._trust.nobody()
+        else:
+            self._trust.broken()
+        log.warning("batch_refused", backend=self._backend.name, events=len(packet.parcels), nobody=nobody)
 
     def _received(self, received: Received) -> None:
         if received.topic != self._ack_topic:

@@ -38,11 +38,12 @@ class Lane:
         """Forgets what was looked up."""
         self._ahead.clear()
 
-    def next(self, count: int, skip: Collection[int], above: int, upto: int) -> list[int]:
+    def next(self, count: int, skip: Collection[int], above: int, upto: int, *, pictures: bool) -> list[int]:
         """At most `count` of the next rows, none of `skip`; they stay next until they are `take`n."""
         now_s = self._clock()
         if len(self._ahead) < count or now_s - self._looked_s >= AGAIN_S:
-            self._ahead = deque(self._outbox.next_seqs(self._backend, AHEAD, skip, above=above, upto=upto))
+            found = self._outbox.next_seqs(self._backend, AHEAD, skip, above=above, upto=upto, pictures=pictures)
+            self._ahead = deque(found)
             self._looked_s = now_s
         return list(islice(self._ahead, count))
 
@@ -60,6 +61,7 @@ class Lanes:
         self._live, self._old = (Lane(outbox, backend, clock) for _ in range(2))
         self._live_above = 0
         self._places = 0
+        self._pictures = True
 
     def begin(self) -> None:
         """All that waits now is backlog."""
@@ -71,16 +73,29 @@ class Lanes:
         self._live.look_again()
         self._old.look_again()
 
-    def choose(self, room: int, skip: Collection[int]) -> list[Parcel]:
+    @property
+    def pictures(self) -> bool:
+        """Whether pictures of findings go too; else they wait."""
+        return self._pictures
+
+    @pictures.setter
+    def pictures(self, go: bool) -> None:
+        if go != self._pictures:
+            self._pictures = go
+            self.look_again()
+
+    def choose(self, room: int, skip: Collection[int], alerts_room: int = 0) -> list[Parcel]:
         """At most `room` parcels, none of `skip`: alerts, then the lanes in turns, each by urgency and age.
 
-        Whoever does not send all of them says so with `look_again`.
+        Of alerts as many as `alerts_room`, where that is more. Whoever does not send all of them says so with `look_again`.
         """
-        if room <= 0:
+        if max(room, alerts_room) <= 0:
             return []
-        alerts = self._outbox.alerts(self._backend, room, skip)
+        alerts = self._outbox.alerts(self._backend, max(room, alerts_room), skip)
+        if room <= len(alerts):
+            return self._outbox.parcels(alerts)
         live = [seq for seq in self._lately(room, skip) if seq not in alerts]
-        old = [seq for seq in self._old.next(room, skip, 0, self._live_above) if seq not in alerts]
+        old = [seq for seq in self._old.next(room, skip, 0, self._live_above, pictures=self._pictures) if seq not in alerts]
         fits = len(old) < room and len(alerts) + len(old) + len(live) <= room
         chosen = [*alerts, *([*old, *live] if fits else self._in_turns(deque(live), deque(old), room - len(alerts)))]
         for lane in (self._live, self._old):
@@ -88,7 +103,7 @@ class Lanes:
         return self._outbox.parcels(chosen)
 
     def _lately(self, room: int, skip: Collection[int]) -> list[int]:
-        live = self._live.next(room, skip, self._live_above, HIGHEST)
+        live = self._live.next(room, skip, self._live_above, HIGHEST, pictures=self._pictures)
         if live and min(live) <= (newest := self._outbox.newest()) - LATELY:
             self._live_above = newest
             self.look_again()

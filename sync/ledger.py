@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from sync.answer import Answer
+from sync.budget import count_metered
 from sync.contact import note_contact
 from sync.database import transaction
 from sync.event import now
@@ -49,7 +50,7 @@ class Ledger:
         self._unknown: dict[str, str | None] = {}
         self._failed: list[tuple[int, str]] = []
         self._unmarked: deque[tuple[float, int]] = deque()
-        self._bytes = 0
+        self._bytes = self._metered = 0
         self._since_s: float | None = None
 
     def noted(self) -> int:
@@ -101,9 +102,10 @@ class Ledger:
         """The broker took it over; it is marked as sent where it is not confirmed soon."""
         self._unmarked.append((self._clock() + MARK_S, parcel.seq))
 
-    def sent(self, bytes_: int) -> None:
-        """So many bytes went out, for the data plan."""
+    def sent(self, bytes_: int, *, metered: bool) -> None:
+        """So many bytes went out, for the data plan; `metered`: over a link that costs money."""
         self._bytes += bytes_
+        self._metered += bytes_ if metered else 0
 
     def book(self) -> Booked:
         """Everything noted, in one transaction; none where nothing changes.
@@ -124,9 +126,10 @@ class Ledger:
                     refused += self._outbox.refuse(seq, f"{reason} ({TRIES} times)")
             self._outbox.mark_sent(marked, now())
             count_bytes(self._db, self._bytes)
+            count_metered(self._db, self._metered)
             if confirmed:
                 note_contact(self._db)
-        self._bytes = 0
+        self._bytes = self._metered = 0
         self._drop_marks(now_s)
         for noted in (self._confirmed, self._refused, self._unknown, self._failed):
             noted.clear()

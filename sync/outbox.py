@@ -87,14 +87,21 @@ class Outbox:
         return list(range(first, first + len(wanted)))
 
     def next_seqs(
-        self, backend: str, limit: int, skip: Collection[int] = (), *, above: int = 0, upto: int = HIGHEST
+        self,
+        backend: str,
+        limit: int,
+        skip: Collection[int] = (),
+        *,
+        above: int = 0,
+        upto: int = HIGHEST,
+        pictures: bool = True,
     ) -> list[int]:
         """At most `limit` numbers of `backend`'s rows, the most urgent stream first, then the oldest; none of `skip`.
 
-        Only numbers greater than `above`, and not greater than `upto`.
+        Only numbers greater than `above`, and not greater than `upto`; without `pictures` none of the least urgent.
         """
         found: list[int] = []
-        for priority in PRIORITY.values():
+        for priority in PRIORITY.values() if pictures else list(PRIORITY.values())[:-1]:
             rows = self._db.conn.execute(
                 "SELECT seq FROM outbox WHERE backend = ? AND priority = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
                 [backend, priority, above, upto, limit - len(found) + len(skip)],
@@ -166,9 +173,13 @@ class Outbox:
         row = self._db.conn.execute("UPDATE outbox SET tries = tries + 1 WHERE seq = ? RETURNING tries", [seq]).fetchone()
         return int(row[0]) if row else 0
 
-    def waits(self, backend: str) -> bool:
-        """Whether anything waits for `backend`."""
-        return self._db.conn.execute("SELECT 1 FROM outbox WHERE backend = ? LIMIT 1", [backend]).fetchone() is not None
+    def waits(self, backend: str, *, pictures: bool = True) -> bool:
+        """Whether anything waits for `backend`, beside pictures or with them."""
+        least = max(PRIORITY.values()) + pictures
+        row = self._db.conn.execute(
+            "SELECT 1 FROM outbox WHERE backend = ? AND priority < ? LIMIT 1", [backend, least]
+        ).fetchone()
+        return row is not None
 
     def size(self, backend: str | None = None) -> Size:
         """What waits for `backend`, or for all. Counts rows, so it is for once a minute."""

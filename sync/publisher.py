@@ -14,7 +14,9 @@ from sqlite_utils import Database
 from device.backoff import Backoff
 from provisioning.log import events
 from provisioning.settings import Backend, Unit
+from sync.batch import Trust
 from sync.broker import IN_FLIGHT, Broker, Lost
+from sync.budget import Free, Spending
 from sync.commands_obeyed import Obeys, ObeysNobody
 from sync.door import Door
 from sync.event import topic
@@ -23,10 +25,10 @@ from sync.flight import Flight
 from sync.hearing import Hearing
 from sync.lanes import Lanes
 from sync.ledger import Ledger
-from sync.outbox import Outbox, Parcel
-from sync.packet import message_of, size_of
+from sync.outbox import Outbox
 from sync.reasons import OfSync
 from sync.rest import Rest
+from sync.sending import Sending
 from sync.silence import Silence
 
 GREETING = 2
@@ -72,19 +74,22 @@ class Publisher:
         backoff: Backoff | None = None,
         again_s: float = AGAIN_S,
         obeys: Obeys | None = None,
+        spending: Spending | None = None,
     ) -> None:
-        self._outbox = Outbox(db)
         self._obeys = obeys or ObeysNobody()
         self._backend = backend
         self._clock = clock
         self._door = Door(backend.name, knock, log, clock=clock, backoff=backoff)
-        self._flight = Flight(IN_FLIGHT)
-        self._lanes = Lanes(self._outbox, backend.name, clock)
-        self._ledger = Ledger(db, backend.name, self._flight, clock)
-        self._hearing = Hearing(backend, topic(unit, "ack"), self._flight, self._ledger, clock=clock, again_s=again_s)
+        outbox, trust = Outbox(db), Trust(clock, ever=backend.confirm == "backend")
+        self._flight = flight = Flight(IN_FLIGHT, clock)
+        self._lanes = lanes = Lanes(outbox, backend.name, clock)
+        self._ledger = ledger = Ledger(db, backend.name, flight, clock)
+        self._hearing = Hearing(backend, topic(unit, "ack"), flight, ledger, trust, clock=clock, again_s=again_s)
+        self._sending = Sending(
+            unit, outbox, lanes=lanes, flight=flight, ledger=ledger, trust=trust, spending=spending or Free(), clock=clock
+        )
         self._rest = Rest(backend.name, log, clock)
         self._silence = Silence(self._flight, clock)
-        self._busy = False
         self.confirmed = 0
         self.confirmed_s = clock()
         self.refused = 0
@@ -181,7 +186,7 @@ class Publisher:
             self._book()
             return Step.LOST
         # While there is more to send, the line is not kept waiting for the disk at each answer.
-        later = self._busy and not self._flight.crowded() and self._ledger.can_wait_s() > 0
+        later = self._sending.busy and not self._flight.crowded() and self._ledger.can_wait_s() > 0
         confirmed = 0 if later else self._book()
         sent = self._send(broker)
         return Step.CONFIRMED if confirmed else Step.SENT if sent else Step.IDLE
@@ -201,6 +206,10 @@ class Publisher:
                 self._lanes.begin()
         return len(booked.confirmed)
 
+    def waits(self) -> bool:
+        """Whether there is anything that may be sent."""
+        return self._sending.waits(self._backend.name)
+
     def _drop(self, lost: Lost) -> None:
         """The connection is over; `lost.blamed` with one suspect on its way proves that it was the cause."""
         gone = self._flight.lose()
@@ -210,39 +219,10 @@ class Publisher:
         self._door.lost(lost)
 
     def _send(self, broker: Broker) -> int:
-        """Publishes what there is room for; returns how many."""
-        if self._flight.expire(self._clock()):
+        """Publishes what there is room for; returns how many events."""
+        if self._sending.expire().parcels:
             self._hearing.unanswered()
-            self._lanes.look_again()
-        room = self._flight.room()
-        chosen = self._choose(room)
-        self._busy = 0 < len(chosen) == room or (room == 0 and self._busy)
-        sent = 0
-        for parcel in chosen:
-            message = message_of(parcel)
-            size = size_of(message)
-            if size > broker.largest_packet:
-                self._ledger.refuse(parcel, f"larger than the broker takes ({broker.largest_packet} bytes)")
-                self._book()
-                continue
-            if not self._flight.fits(parcel):
-                break
-            mid = broker.publish(message)
-            if mid is None:  # the connection has just ended; the next step is told
-                break
-            self._flight.sent(mid, parcel)
-            self._ledger.sent(size)
-            sent += 1
-        if sent < len(chosen):
-            self._lanes.look_again()
+        sent = self._sending.send(broker)
+        if not sent and not self._flight.outstanding:
+            self._book()  # what was too large for this broker is refused at once
         return sent
-
-    def _choose(self, room: int) -> list[Parcel]:
-        """At most `room` parcels; those suspected of breaking connections alone and last."""
-        if not room:
-            return []
-        suspects = self._flight.suspects()
-        chosen = self._lanes.choose(room, self._flight.known() | set(suspects))
-        if not chosen and not self._flight.outstanding:
-            return self._outbox.parcels(suspects[:1])
-        return chosen

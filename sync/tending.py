@@ -16,6 +16,7 @@ from sync import numbers
 from sync.aside import unsalvaged_files
 from sync.audit_notes import note_evidence
 from sync.ballast import Ballast
+from sync.budget import Meter
 from sync.custody import held
 from sync.database import Held, open_database, transaction
 from sync.event import iso
@@ -45,12 +46,15 @@ log = events("sync")
 class Tending:
     """`alarms` gives what the publishers find wrong, as codes of health. `turn` is called every half second or so."""
 
-    def __init__(self, settings: Settings, alarms: Callable[[], Collection[OfSync]], health_s: float) -> None:
+    def __init__(
+        self, settings: Settings, alarms: Callable[[], Collection[OfSync]], health_s: float, meter: Meter | None = None
+    ) -> None:
         self._settings = settings
         self._state = settings.unit.state
         self._file = self._state / DATABASE
         self._alarms_of_publishers = alarms
         self._health_s = health_s
+        self._meter = meter or Meter(settings.budget)
         self._rest = Rest("health and storage", log, time.monotonic)
         self._health_due_s = self._storage_due_s = time.monotonic()
         self._storage: Storage | None = None
@@ -92,6 +96,7 @@ class Tending:
     def turn(self, db: Database) -> None:
         """Does what is due."""
         now = time.monotonic()
+        self._meter.look(db)
         # Before the disk is looked at: a photo whose picture has been cut may go.
         Cutter(db, self._state, self._settings.unit, self._settings.backends).cut()
         if self._storage is not None and now >= self._storage_due_s:

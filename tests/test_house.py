@@ -100,6 +100,7 @@ TABLES = {
     "## [trigger]": configured.Trigger,
     "## [models]": configured.Models,
     "## [storage]": configured.Keeping,
+    "## [budget]": configured.Budget,
     "## [grade]": configured.Grading,
     "## [panel]": configured.Panel,
     "## [[backend]]": configured.Backend,

@@ -293,7 +293,8 @@ def test_two_units_with_one_identity_rest_say_so_and_lose_nothing(car, town, tmp
             for publisher, reasons in zip(both, said, strict=True):
                 publisher.step(0.01)
                 reasons.update(publisher.alarms())
-            if not car.waiting() + twin.waiting() and all("identity_in_use" in reasons for reasons in said):
+            fought = all("identity_in_use" in reasons for reasons in said) and all(len(times) > 1 for times in knocks)
+            if not car.waiting() + twin.waiting() and fought:
                 break
         for publisher in both:
             publisher.close()
