@@ -85,7 +85,7 @@ def _judge(car: Car, town: Town, tally: Tally) -> None:
         obeyed = [(each["sequence"], each["do"], each["outcome"]) for each in answers(db)]
         pressed = db.conn.execute("SELECT kind FROM request ORDER BY id").fetchall()
         kept = db.conn.execute("SELECT count(*) FROM round WHERE id = 'kept'").fetchone()[0]
-        tally.measured["refused"] = refused(db)
+        tally.measured["refused as"] = ", ".join(f"{reason} {number}" for reason, number in refused(db).items())
     finally:
         db.close()
     good = [(BEFORE, "pause", "done"), (AFTER, "resume", "done")]
