@@ -11,9 +11,7 @@ CLEAR: Final = {
     "plate": f"number plates; clear: {CLEAR_PX['plate']:.0f} px wide",
     "head": f"heads; clear: {CLEAR_PX['head']:.0f} px high",
 }
-STREETS_SCORES: Final = (
-    "Scores on a drawn street are not scores on real roads: those are in docs/models.md, and they are lower for some classes."
-)
+STREETS_SCORES: Final = "Scores on a drawn street are no scores on real roads: docs/models.md has those."
 
 
 def in_words(result: Mapping[str, Any]) -> str:
@@ -80,11 +78,10 @@ def _row(name: str, row: Mapping[str, int]) -> str:
 
 def _changed(changes: Mapping[str, int], things: Mapping[str, int]) -> Iterator[str]:
     if changes["repaired"]:
-        before, over = changes["repaired_found_before"], changes["repaired_told"]
-        yield f"Repaired between the rounds: {changes['repaired']}; round 1 found {before}; the town knows that {over} are gone."
+        parts = f"{changes['repaired_found_before']} found in round 1, {changes['repaired_told']} known to be gone"
+        yield f"Repaired between the rounds: {changes['repaired']} ({parts})."
     if changes["new"]:
-        found, new = changes["new_found"], changes["new_told"]
-        yield f"New damage: {changes['new']}; round 2 found {found}; the town knows that {new} are new."
+        yield f"New damage: {changes['new']} ({changes['new_found']} found in round 2, {changes['new_told']} known to be new)."
     told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in things.items())
     yield f"Both rounds joined, the town knows {sum(things.values())} things: {told}."
 
