@@ -174,3 +174,12 @@ def test_the_map_of_a_car_is_the_map_of_its_fleet(town):
     assert town.ask("/api/about").json["labels"]["pothole"] == {"en": "pothole", "fr": "nid-de-poule", "kind": "road"}
     assert "face" not in town.ask("/api/about").json["labels"]
     assert town.ask("/api/findings").json["features"][0]["id"].startswith(f"{town.car.fleet}/{town.car.name}/")
+
+
+def test_rounds_tell_up_to_which_event_they_are_joined(joined_town, later):
+    rounds = joined_town.ask("/api/rounds").json["rounds"]
+    assert len(rounds) == 2
+    assert all(each["joined_seq"] == each["last_seq"] > 0 for each in rounds)
+    joined_town.publish(later)
+    unjoined = [each for each in joined_town.ask("/api/rounds").json["rounds"] if each["joined_seq"] < each["last_seq"]]
+    assert [(each["findings"], each["joined_seq"]) for each in unjoined] == [(1, 0)]
