@@ -124,6 +124,8 @@ class Gate:
             self._standing = self._read()
             # Reading may have raised the floor: what counts is what the files are now, unless one changed under our hands.
             self._seen = (*seen[:3], _stamp(self._floor_file))
+        if isinstance(self._standing, Refused) and self._standing.code == "not_noted":
+            self._seen = None  # the disk may take it later
         return self._standing
 
     def _read(self) -> Answer:
@@ -132,18 +134,17 @@ class Gate:
             key = public_key(self._folder / KEY_FILE)
             floor = _floor(self._floor_file)
             floor = self._withdraw(floor)
-            authorisation = _named(file, lambda: read_authorisation(_content(file), key))
+            return self._judge(_named(file, lambda: read_authorisation(_content(file), key)), floor)
         except FileNotFoundError:
             return Refused("missing", f"there is no {file}")
         except KeyRefused as error:
             return Refused("no_key", f"nobody is trusted to permit it: {error}")
-        except _FloorUnknown as error:
-            return Refused("unknown_floor", str(error))
+        except _FloorFailed as error:
+            return Refused(error.code, str(error))
         except AuthorisationRefused as error:
             return Refused("forged", str(error))
         except OSError as error:
             return Refused("missing", f"{error.filename} cannot be read: {error.strerror}")
-        return self._judge(authorisation, floor)
 
     def _withdraw(self, floor: Floor) -> Floor:
         """The floor, raised by what was withdrawn. A withdrawal that is forged takes nothing back, and stops everything."""
@@ -158,8 +159,7 @@ class Gate:
         if floor.number == withdrawal.up_to and floor.sha256 is None:
             return floor
         raised = Floor(withdrawal.up_to, None)
-        if self._notes:
-            _note(self._floor_file, raised)
+        self._keep(raised)
         return raised
 
     def _judge(self, authorisation: Authorisation, floor: Floor) -> Answer:
@@ -172,12 +172,17 @@ class Gate:
             return Refused("replayed", f"permission {number} is older than {floor.number}, which was here before")
         if number == floor.number and floor.sha256 != authorisation.sha256:
             return Refused("replayed", f"another permission had the number {number} before")
-        if number > floor.number and self._notes:
-            try:
-                _note(self._floor_file, Floor(number, authorisation.sha256))
-            except OSError as error:
-                return Refused("not_noted", f"{self._floor_file} cannot be written: {error.strerror or error}")
+        if number > floor.number:
+            self._keep(Floor(number, authorisation.sha256))
         return Allowed(authorisation)
+
+    def _keep(self, floor: Floor) -> None:
+        if not self._notes:
+            return
+        try:
+            write_durably(self._floor_file, json.dumps(asdict(floor)).encode())
+        except OSError as error:
+            raise _FloorFailed("not_noted", f"{self._floor_file} cannot be written: {error.strerror or error}") from error
 
 
 def _now_and_here(permission: Authorisation, place: Somewhere | None, utc: datetime | None, time_source: TimeSource) -> Answer:
@@ -194,12 +199,16 @@ def _now_and_here(permission: Authorisation, place: Somewhere | None, utc: datet
     return Allowed(permission)
 
 
-class _FloorUnknown(Exception):
-    """What was kept of earlier permissions cannot be read: one sentence."""
+class _FloorFailed(Exception):
+    """The highest number so far cannot be read or written: one sentence."""
+
+    def __init__(self, code: Code, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code: Code = code
 
 
 def _floor(file: Path) -> Floor:
-    damaged = _FloorUnknown(f"{file} is damaged: whether this permission was withdrawn is not known")
+    damaged = _FloorFailed("unknown_floor", f"{file} is damaged: whether this permission was withdrawn is not known")
     try:
         floor = Floor(**json.loads(file.read_bytes()))
     except FileNotFoundError:
@@ -217,10 +226,6 @@ def _named(file: Path, read: Callable[[], Paper]) -> Paper:
         return read()
     except AuthorisationRefused as error:
         raise AuthorisationRefused(f"{file}: {error}") from error
-
-
-def _note(file: Path, floor: Floor) -> None:
-    write_durably(file, json.dumps(asdict(floor)).encode())
 
 
 def _content(file: Path) -> bytes:

@@ -303,6 +303,11 @@ def test_where_the_number_cannot_be_kept_nothing_is_allowed(box):
     box.put()
     shutil.rmtree(box.state)
     assert box.says() == "not_noted"
+    box.withdraw()
+    assert box.says() == "not_noted"
+    box.state.mkdir()
+    assert box.says() == "withdrawn"
+    assert restarted(box).says() == "withdrawn"
 
 
 @settings(max_examples=60, deadline=None)
