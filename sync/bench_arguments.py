@@ -38,7 +38,23 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
     """Adds the bench's name and the options of all benches; each is None where it was not given."""
     command.add_argument(
         "name",
-        choices=["line", "spacing", "faults", "outbox", "street", "model", "findings", "rounds", "start", "fleet", "map"],
+        choices=[
+            "line",
+            "spacing",
+            "faults",
+            "outbox",
+            "street",
+            "model",
+            "findings",
+            "rounds",
+            "quality",
+            "grade",
+            "start",
+            "alert",
+            "bytes",
+            "fleet",
+            "map",
+        ],
         help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
         "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
         "faults: the programme of faults, a table, 1 where a row fails; "
@@ -47,7 +63,11 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
         "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
         "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed; "
         "rounds: what is new, repaired and unchanged between two rounds, a million findings joined, 3 where a goal is missed; "
+        "quality: each reason for which a photo grades nothing, in all weathers of the street, 3 where a goal is missed; "
+        "grade: grades with perfect boxes beside those of the truth, 3 where a goal is missed; "
         "start: from the start of `ronde capture` to its first photo, and from SIGTERM to its end, 3 where a goal is missed; "
+        "alert: from the first frame of a fire to the broker, with a backlog in the way, 3 where the goal is missed; "
+        "bytes: what a kilometre costs over the air, events and pictures, 3 where a goal is missed; "
         "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost; "
         "map: how soon 10,000 findings and a filter are on the screen, in a real browser, 3 where a goal is missed",
     )
@@ -108,14 +128,14 @@ def add_bench_options(command: argparse.ArgumentParser) -> None:
         shown=_Default("sync.bench_street.PICTURES"),
         help="drawn for the models (default: %(shown)s)",
     )
-    findings = command.add_argument_group("findings, rounds")
+    findings = command.add_argument_group("findings, rounds, quality, grade")
     findings.add_argument(
         "--towns",
         type=int,
         metavar="N",
         action=_Shown,
         shown=_Default("sync.bench_findings.TOWNS"),
-        help="driven with perfect boxes (default: %(shown)s)",
+        help="towns that are driven (default: %(shown)s; quality 3, grade 8)",
     )
     findings.add_argument(
         "--drawn",

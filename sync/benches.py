@@ -15,8 +15,12 @@ OPTIONS: Mapping[str, Sequence[str]] = {
     "spacing": ("seconds", "seeds"),
     "faults": ("only", "load", "seed"),
     "outbox": ("behind",),
+    "alert": ("behind",),
+    "bytes": ("drive",),
     "street": ("hours", "pictures"),
     "findings": ("towns", "drawn"),
+    "quality": ("towns",),
+    "grade": ("towns",),
     "start": ("starts",),
     "rounds": ("towns", "drawn", "rounds", "database"),
 }
@@ -115,6 +119,18 @@ def _bench_map(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _bench_quality(args: argparse.Namespace) -> int:
+    from sync.bench_quality import run
+
+    return run(args)
+
+
+def _bench_grade(args: argparse.Namespace) -> int:
+    from sync.bench_grade import run
+
+    return run(args)
+
+
 def _bench_rounds(args: argparse.Namespace) -> int:
     from sync.bench_rounds import run
 
@@ -123,6 +139,18 @@ def _bench_rounds(args: argparse.Namespace) -> int:
 
 def _bench_start(args: argparse.Namespace) -> int:
     from sync.bench_start import run
+
+    return run(args)
+
+
+def _bench_alert(args: argparse.Namespace) -> int:
+    from sync.bench_alert import run
+
+    return run(args)
+
+
+def _bench_bytes(args: argparse.Namespace) -> int:
+    from sync.bench_bytes import run
 
     return run(args)
 
@@ -140,7 +168,11 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "street": _bench_street,
     "findings": _bench_findings,
     "rounds": _bench_rounds,
+    "quality": _bench_quality,
+    "grade": _bench_grade,
     "start": _bench_start,
+    "alert": _bench_alert,
+    "bytes": _bench_bytes,
     "fleet": _bench_fleet,
     "map": _bench_map,
     "model": _bench_model,
