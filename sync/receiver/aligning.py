@@ -11,6 +11,7 @@ alternating normalisation). Both are repeated, as in expectation maximisation.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,9 @@ Numbers = npt.NDArray[np.intp]
 
 TURNS, BALANCES = 12, 6
 """Repetitions of both steps, at most; and of the normalisation in each."""
+
+MOST_NEAR = 40
+"""Things that one finding is compared with: the nearest ones. A street has three."""
 
 SETTLED_M = 0.01
 """A shift that moves less in a turn has settled."""
@@ -122,9 +126,10 @@ def _candidates(seen: Sequence[Seen], known: Sequence[Known], alike: Mapping[str
     for row, each in enumerate(seen):
         reach_m = 3.0 * np.sqrt(2.0) * drift.sigma_m + 3.0 * each.unsure_m
         near = by_east[np.searchsorted(easts, each.east_m - reach_m) : np.searchsorted(easts, each.east_m + reach_m, "right")]
-        near = near[np.hypot(*(places[near] - at[row]).T) <= reach_m]
+        apart = np.hypot(*(places[near] - at[row]).T)
+        near = near[np.argsort(apart, kind="stable")][: int((apart <= reach_m).sum())]
         wanted = alike.get(each.label, frozenset()) | {each.label}
-        found = [column for column in near if known[column].label in wanted]
+        found = list(islice((column for column in near if known[column].label in wanted), MOST_NEAR))
         rows += [row] * len(found)
         columns += found
     pairs = np.array(rows, np.intp), np.array(columns, np.intp)

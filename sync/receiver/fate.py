@@ -32,6 +32,8 @@ COMMON: Final = 0.25
 """The share of a receiver's error (variance) that the same street gives it on another day: houses stay where they are."""
 UNSURE_M: Final = 5.0
 """The radius of a place that came without one."""
+RADII_M: Final = (0.1, 1000.0)
+"""Radii beyond these are taken for these."""
 MOST_MEAN: Final = 20
 """So many sightings make the place that rounds are aligned with; then the earlier ones fade."""
 
@@ -63,7 +65,7 @@ class Fate:
 
 def begin(visit: Visited) -> tuple[Fate, State]:
     """A thing that was seen for the first time."""
-    label, place, unsure_m = _label(visit), _place(visit), visit.uncertainty_m or UNSURE_M
+    label, place, unsure_m = _label(visit), _place(visit), _unsure_m(visit)
     memory = Memory(
         evidence={label: visit.score or 0.0},
         weight=unsure_m**-2,
@@ -143,7 +145,7 @@ def _seen(fate: Fate, visit: Visited) -> tuple[Fate, State]:
     evidence[label] = evidence.get(label, 0.0) + (visit.score or 0.0)
     state: State = "worse" if worse else "new" if visit.round == memory.first_round else "seen_again"
     latitude_deg, longitude_deg, aligned_latitude_deg, aligned_longitude_deg = _place(visit)
-    weight, sightings = (visit.uncertainty_m or UNSURE_M) ** -2, memory.sightings + 1
+    weight, sightings = _unsure_m(visit) ** -2, memory.sightings + 1
     share, step = weight / (memory.weight + weight), 1.0 / min(sightings, MOST_MEAN)
     after = replace(
         fate,
@@ -196,6 +198,10 @@ def _now(fate: Fate, state: State, at: str) -> Fate:
 
 def _areas(before: tuple[float, int], area_m2: float | None) -> tuple[float, int]:
     return before if area_m2 is None or area_m2 <= 0.0 else (before[0] + math.log(area_m2), before[1] + 1)
+
+
+def _unsure_m(visit: Visited) -> float:
+    return min(max(visit.uncertainty_m or UNSURE_M, RADII_M[0]), RADII_M[1])
 
 
 def _label(visit: Visited) -> str:

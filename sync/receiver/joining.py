@@ -37,8 +37,8 @@ AGAIN_CELL_M, AGAIN_S = 25.0, 60.0
 """A round that finds something so near to where it found something so long before passes there again."""
 SHIFT_S: Final = 60.0
 """A piece of track is shifted as the findings of this time around it."""
-REPAIR_M: Final = 1.0
-"""A patch whose edge is so near to the middle of damage lies on it."""
+REPAIR_M, MOST_PATCH_M2 = 1.0, 60.0
+"""A patch whose edge is so near to the middle of damage lies on it; as if it were a square, and no larger than this."""
 LEAST_KNOWN: Final = 30
 """So many things of a kind in view say how many of that kind a round finds; else all kinds together do."""
 
@@ -76,7 +76,7 @@ class _Work:
         aligned = align(
             [self._row(each) for each in some],
             [
-                Column(f"={each.number}" if each.number in taken else each.label, *place, _own_m(each.label))
+                Column(_mark(each.number) if each.number in taken else each.label, *place, _own_m(each.label))
                 for each, place in zip(columns, places, strict=True)
             ],
             ALIKE,
@@ -111,7 +111,7 @@ class _Work:
         return self.round.source, self.round.round_id
 
     def _row(self, found: Found) -> Seen:
-        label = found.label if found.thing is None else f"={found.thing}"
+        label = found.label if found.thing is None else _mark(found.thing)
         return Seen(label, second(found.at), *self.plane.metres(found.latitude_deg, found.longitude_deg), _own_m(found.label))
 
     def _drift(self) -> Drift:
@@ -131,7 +131,7 @@ class _Work:
             self.new[number] = thing_id(self.round.source, found.id)
             self.known[number] = Known(number, self.new[number], found.label, *place, 0, found.at, own=True)
         if found.label == "patch" and number in self.known and self.known[number].own:
-            reach_m = (found.area_m2 or 0.0) ** 0.5 / 2.0 + REPAIR_M
+            reach_m = min(max(found.area_m2 or 0.0, 0.0), MOST_PATCH_M2) ** 0.5 / 2.0 + REPAIR_M
             self.patches.append((self.known[number].id, east_m + shift[0], north_m + shift[1], reach_m, found.at))
         visit = Visited(
             *self._whose, found.seq, found.at, None, found.label, found.score, found.latitude_deg, found.longitude_deg,
@@ -193,6 +193,11 @@ def _passes(found: Sequence[Found], plane: Plane) -> Iterator[Sequence[Found]]:
         first_s.setdefault((column, row), at_s)
     if some:
         yield some
+
+
+def _mark(number: int) -> str:
+    """A label that this thing alone has: no unit can say it."""
+    return f"\0{number}"
 
 
 def _own_m(label: str) -> float:

@@ -29,8 +29,8 @@ LEAST_GAP_M: Final = 12.0
 JOINS_M, JOINS_S = 2.0, 2.0
 """A piece of track that begins so near to the end of the one before goes on with it."""
 CELL_M: Final = 20.0
-POOR_M: Final = 6.0
-"""A stretch whose pictures could not be judged is the path's where it is so near."""
+POOR_M, LONGEST_POOR_M = 6.0, 300.0
+"""A stretch whose pictures could not be judged is the path's where it is so near. A longer line is none of a stretch."""
 
 Reason = Literal["other_way", "no_photo", "not_usable"]
 
@@ -207,6 +207,8 @@ def _cells_of(lines: Sequence[Floats]) -> set[tuple[int, int]]:
     """The small squares that lines run through or close by."""
     cells: set[tuple[int, int]] = set()
     for line in lines:
+        if np.hypot(*np.diff(line, axis=0).T).sum() > LONGEST_POOR_M:
+            continue
         for here, there in pairwise(line):
             steps = max(1, math.ceil(math.hypot(*(there - here)) / (POOR_M / 2.0)))
             for share in np.linspace(0.0, 1.0, steps + 1):

@@ -4,8 +4,11 @@ import random
 import threading
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from device.earth import offset
 from sync.failure import DatabaseFailed
@@ -313,3 +316,46 @@ def test_tables_of_the_version_before_are_brought_up_to_date_and_their_rounds_jo
     with closing(Joiner(lambda: open_joins(database.url), **later)) as joiner, closing(open_atlas(database.url)) as atlas:
         assert joiner.step() is Outcome.JOINED
         assert len(atlas.things()) == len(STREET)
+
+
+STRANGE = st.sampled_from([None, 0.0, -1.0, 1e-300, 1e300, -1e300, 5.0])
+PLACES = st.sampled_from([(180.0, 90.0), (-180.0, -90.0), (0.0, 0.0), (7.01, 43.55), (7.01, 43.55), (179.9999, 0.0)])
+MOMENTS = st.sampled_from(["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z", "2026-03-01T08:00:00.000Z"])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_a_unit_says_the_joiner_goes_on(tmp_path, speech, data):
+    with TemporaryDirectory(dir=tmp_path) as folder:
+        url = f"sqlite:///{folder}/town.db"
+        car, told = speech(round_id="r1"), []
+        for n in range(1, 7):
+            label = data.draw(st.sampled_from(["pothole", "patch", "=1", "unheard of"]))
+            more = {name: data.draw(STRANGE) for name in ("uncertainty_m", "area_m2")}
+            camera = {"heading_deg": data.draw(STRANGE)}
+            time = data.draw(MOMENTS)
+            told.append(car.finding(n, place=data.draw(PLACES), label=label, time=time, camera=camera, severity=None, **more))
+        line = [list(data.draw(PLACES)) for _ in range(3)]
+        gaps = [{"odometer_m": data.draw(STRANGE), "length_m": data.draw(STRANGE)}, 5, {}]
+        told.append(
+            car.track(line, length_m=data.draw(STRANGE), gaps=gaps, **{"from": data.draw(MOMENTS), "to": data.draw(MOMENTS)})
+        )
+        told.append(car.grade((line, {"round_id": "r1", "from_m": 0.0, "to_m": 20.0, "grade": None})))
+        later = datetime.now(timezone.utc) + timedelta(hours=1)
+        with closing(open_store(url)) as store, closing(Joiner(lambda: open_joins(url), now=lambda: later)) as joiner:
+            assert keep(store, told).stored == 8
+            assert joiner.step() is Outcome.JOINED
+            assert keep(store, [speech(round_id="r1").finding(9)]).stored == 1
+            assert joiner.step() is Outcome.JOINED
+            assert joiner.step() is Outcome.IDLE
+
+
+def test_a_unit_that_tells_one_place_over_and_over_costs_no_more_than_another(tmp_path, speech):
+    url, car = f"sqlite:///{tmp_path / 'town.db'}", speech(round_id="r1")
+    later = datetime.now(timezone.utc) + timedelta(hours=1)
+    with closing(open_store(url)) as store, closing(Joiner(lambda: open_joins(url), now=lambda: later)) as joiner:
+        for round_id in ("r1", "r2"):
+            car.round_id = round_id
+            keep(store, [car.finding(n) for n in range(1, 1501)])
+            assert joiner.step() is Outcome.JOINED
+    assert joiner.findings == 3000
