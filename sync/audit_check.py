@@ -134,8 +134,11 @@ def _entry(line: bytes) -> Entry | None:
 def _in_words(entry: Entry) -> str:
     about = entry.get("about")
     fields = about.items() if isinstance(about, dict) else ()
-    told = "  ".join(
-        f"{name}={json.dumps(value, ensure_ascii=True) if isinstance(value, str) else value}" for name, value in fields
-    )
+    told = "  ".join(f"{name}={_shown(value)}" for name, value in fields)
     clock = "" if entry.get("clock") == "gnss" else f" ({entry.get('clock')} clock)"
     return f"{entry['n']:>6}  {entry.get('at')}{clock}  {entry.get('what')}  {told}".rstrip()
+
+
+def _shown(value: object) -> str:
+    """A text in quotes, as it is where a terminal can show it."""
+    return json.dumps(value, ensure_ascii=not value.isprintable()) if isinstance(value, str) else str(value)
