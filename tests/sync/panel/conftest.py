@@ -123,3 +123,9 @@ def serve(tmp_path, free_ports):
             return Served(stack.enter_context(serving_panel(settings, factory)), car)
 
         yield served
+
+
+@pytest.fixture
+def as_served():
+    """A panel that another process serves."""
+    return Served

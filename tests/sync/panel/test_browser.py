@@ -226,12 +226,11 @@ def test_a_foreign_page_cannot_press_and_cannot_look(car, serve, look):
         fetch("{panel.address}").then((answer) => answer.text()).then((text) => (document.title = text)).catch(() => 0);
         setTimeout(() => document.getElementById("f").submit(), 300)</script>"""
     home = panel.address.split("/")[2]
-    with foreign(html) as elsewhere:
-        with look(f"http://{elsewhere}/", allowed=home, deaf=True, wait=False) as page:
-            page.goto(panel.address)  # its cookie is there
-            page.goto(f"http://{elsewhere}/")
-            expect(page.locator("body")).to_contain_text("pressed from another page")
-            assert "Recording" not in page.title()
+    with foreign(html) as elsewhere, look(f"http://{elsewhere}/", allowed=home, deaf=True, wait=False) as page:
+        page.goto(panel.address)  # its cookie is there
+        page.goto(f"http://{elsewhere}/")
+        expect(page.locator("body")).to_contain_text("pressed from another page")
+        assert "Recording" not in page.title()
     assert car.requests() == []
 
 
