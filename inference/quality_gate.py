@@ -33,6 +33,8 @@ DIRTY, CLEAN = 0.13, 0.11
 below the second."""
 STUCK, STUCK_SHARE, FREE_SHARE = 1.3, 0.065, 0.05
 """Cells whose brightness changes by fewer levels from frame to frame are covered; the lens is where so many are, until fewer."""
+BLACK = 30.0
+"""What is darker changes little by night, cover or not."""
 BLUE, BLUE_SHARE = 1.10, 0.25
 GREY, GREY_SHARE = 0.12, 0.3
 """Blue over red of a blue sky, and how much of what looks up is blue under one; the same of a grey sky, by its saturation."""
@@ -189,7 +191,9 @@ def hidden_share(vehicles: Sequence[Box], zones: Zones, shape: tuple[int, ...]) 
 
 def _stuck_of(cells: Sequence[Floats]) -> float:
     """The share of cells that stay as they are while the road moves."""
-    return float((np.abs(np.diff(np.array(cells), axis=0)).mean(axis=0) < STUCK).mean())
+    seen = np.array(cells)
+    stuck = (np.abs(np.diff(seen, axis=0)).mean(axis=0) < STUCK) & (seen.mean(axis=0) > BLACK)
+    return float(stuck.mean())
 
 
 def _spread_of(edges: Sequence[Floats], zones: Zones) -> float:
