@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -38,17 +38,18 @@ def running(config):
         process.stdout.close()
 
 
+def answers(panel):
+    with suppress(ConnectionError):
+        return panel.ask("/").status == 200
+    return False
+
+
 def wait_for(panel, process):
     tick, deadline_s = threading.Event(), now_s() + DEADLINE_S
-    while True:
-        try:
-            assert panel.ask("/").status == 200
-        except ConnectionError:
-            assert process.poll() is None
-            assert now_s() < deadline_s
-            tick.wait(0.05)
-        else:
-            return
+    while not answers(panel):
+        assert process.poll() is None
+        assert now_s() < deadline_s
+        tick.wait(0.05)
 
 
 def test_a_press_outlives_a_kill(car, config, free_port, as_served):
