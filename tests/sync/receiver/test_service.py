@@ -11,7 +11,7 @@ import pytest
 from sync.broker import Message, Puback, Session, address
 from sync.failure import DatabaseRefused
 from sync.mqtt import PahoBroker
-from sync.receiver import ReceiverRefused, run_receiver
+from sync.receiver import ReceiverRefused, run_receiver, service
 from sync.receiver.databases import database_file
 
 
@@ -197,3 +197,14 @@ def test_a_receiver_waits_for_a_server_that_is_not_there_yet(reception, wheels, 
         car = wheels()
         car.send(car.speech.finding(1))
         until(lambda: len(car.look()) == 1, "it is acked")
+
+
+def test_a_bug_in_joining_ends_the_receiver_and_is_raised_where_it_runs(tmp_path, monkeypatch):
+    stop = threading.Event()
+
+    def broken(_url):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(service, "open_joins", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"), service.joining(f"sqlite:///{tmp_path / 'town.db'}", stop):
+        assert stop.wait(10.0), "whoever receives is told to stop"
