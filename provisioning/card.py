@@ -32,6 +32,8 @@ RUN_ONCE: Final = (
 )
 OURS: Final = ("cfg80211.ieee80211_regdom=", "ds=", "cgroup_enable=memory", "systemd.run", "systemd.unit=")
 """Words of cmdline.txt that are ours to set."""
+CRANKING_MS: Final = 2000
+"""The line has to tell it so long: many a car takes the ignition's current away while the engine is cranked."""
 BEGIN, END = "# ronde begins", "# ronde ends"
 
 
@@ -48,13 +50,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignition:
+    """The line that falls when the ignition goes off, or with `rises` rises, as those of many a UPS HAT do."""
+
+    gpio: int
+    rises: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """What a card is to carry. `ignition_gpio`: the line that falls when the ignition goes off, None where there is none."""
+    """What a card is to carry. `ignition`: the line that tells when the ignition goes off, None where there is none."""
 
     seed: Seed
     offer: Offer
     package: Path | None = None
-    ignition_gpio: int | None = None
+    ignition: Ignition | None = None
 
 
 def kind_of(folder: Path, *, seed: bool = False) -> Kind:
@@ -99,7 +109,7 @@ def changes_of(kind: Kind, folder: Path, order: Order) -> list[Change]:
     if kind == "seed":
         return changes
     before = (folder / "config.txt").read_text("utf-8", "replace")
-    if (after := config_txt(before, order.ignition_gpio)) != before:
+    if (after := config_txt(before, order.ignition)) != before:
         changes.append(Change("config.txt", after.encode()))
     changes.append(Change("cmdline.txt", cmdline_txt(_cmdline(folder), kind, seed).encode()))
     return changes
@@ -114,13 +124,17 @@ def cmdline_txt(before: str, kind: Kind, seed: Seed) -> str:
     return " ".join(words) + "\n"
 
 
-def config_txt(before: str, ignition_gpio: int | None) -> str:
-    """The firmware's configuration: with a line that falls when the ignition goes off, the system is told to power off."""
+def config_txt(before: str, ignition: Ignition | None) -> str:
+    """The firmware's configuration: the line of the ignition is a power button, which the system obeys as it does any other.
+
+    The parameters are those of the overlay gpio-shutdown (README of the kernel's overlays).
+    """
     kept = re.sub(rf"\n?{BEGIN}\n.*?{END}\n", "", before, flags=re.DOTALL)
-    if ignition_gpio is None:
+    if ignition is None:
         return kept
-    line = f"dtoverlay=gpio-shutdown,gpio_pin={ignition_gpio},active_low=1,gpio_pull=up"
-    return f"{kept}\n{BEGIN}\n[all]\n{line}\n{END}\n"
+    falls = not ignition.rises
+    line = f"dtoverlay=gpio-shutdown,gpio_pin={ignition.gpio},active_low={int(falls)},gpio_pull={'up' if falls else 'down'}"
+    return f"{kept}\n{BEGIN}\n[all]\n{line},debounce={CRANKING_MS}\n{END}\n"
 
 
 def write(folder: Path, changes: Sequence[Change]) -> None:

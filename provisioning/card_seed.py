@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from shlex import quote
 from typing import Any, Final
 
+from provisioning.settings import CameraKind
 from provisioning.unit_files import CONFIGURATION, OFFER
 
 BOOT: Final = PurePosixPath("/boot/firmware/ronde")
@@ -26,6 +27,17 @@ OWN_ADDRESS: Final = "10.42.0.1/24"
 """Of the unit in its own Wi-Fi; systemd/ronde-panel.service lets this network in."""
 AFTER_THE_DEPOT: Final = -10
 """The unit's own Wi-Fi is up where the depot's is not: NetworkManager takes the highest number first."""
+
+
+GSTREAMER: Final = ("python3-gi", "gir1.2-gst-plugins-base-1.0", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good")
+LIBRARIES: Final[Mapping[CameraKind, tuple[str, ...]]] = {
+    "picamera2": ("python3-picamera2",),
+    "v4l2": GSTREAMER,
+    "argus": GSTREAMER,
+    "recorded": (),
+    "simulated": (),
+}
+"""What a kind of camera needs of the system; ronde's own package cannot name it, since no Debian has picamera2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class Seed:
     """Written into the system as well, for a seed that is not on the boot partition."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """What stands beside the configuration: a permission for the safety profile, and whose it has to be."""
+    libraries: tuple[str, ...] = ()
+    """Debian packages that the unit's kind of camera needs, installed with ronde's."""
 
 
 def wifi(name: str, password: str) -> Wifi:
@@ -194,7 +208,8 @@ def _installation(seed: Seed) -> str:
     """The service that installs the package from the card. It alone waits for a network, and tries until it has worked."""
     assert seed.package is not None
     folder, mount = (BOOT, "") if seed.offer is None else (STICK / "ronde", f"mkdir -p {STICK}; mount -o ro -L CIDATA {STICK}; ")
-    install = f"apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 {folder / seed.package}"
+    wanted = " ".join((str(folder / seed.package), *seed.libraries))
+    install = f"apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 {wanted}"
     return _sections(
         {
             "Unit": {

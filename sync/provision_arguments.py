@@ -149,6 +149,7 @@ def _add_card(adder: _Adder) -> None:
     command.add_argument(
         "--ignition-gpio", type=int, metavar="N", help="the line that falls when the ignition goes off (default: none)"
     )
+    command.add_argument("--ignition-rises", action="store_true", help="that line rises instead, as those of many a UPS HAT")
     command.add_argument("--seed", action="store_true", help="TARGET is an empty folder or stick, for an image with cloud-init")
     command.add_argument("--dry-run", action="store_true", help="show everything but the secrets, and write nothing")
     command.add_argument("--yes", action="store_true", help="do not ask")

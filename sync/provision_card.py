@@ -11,13 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from provisioning.card import KINDS, CardRefused, Change, Kind, Order, changes_of, kind_of, write
+from provisioning.card import KINDS, CardRefused, Change, Ignition, Kind, Order, changes_of, kind_of, write
 from provisioning.card_device import boot_partition
-from provisioning.card_seed import Seed, Wifi, wifi
+from provisioning.card_seed import LIBRARIES, Seed, Wifi, wifi
 from provisioning.enrolment import is_good
 from provisioning.fleet import Fleet
-from provisioning.permit import beside
 from provisioning.offer import hash_of, written
+from provisioning.permit import beside
 from provisioning.unit_files import HOST, access_point_of, files_of
 
 NO_OWN_WIFI: Final = "none"
@@ -61,14 +61,12 @@ def _order(args: argparse.Namespace, fleet: Fleet, name: str, kind: Kind) -> Ord
     if record is None or not is_good(record, offer.token, datetime.now(timezone.utc)):
         new = f"ronde provision unit {fleet.plan.fleet}/{name}"
         raise CardRefused(f"the token in {files.offer_file} is used or has run out; {new} makes a new one")
-    files.settings()  # checked here, not in a car
+    settings = files.settings()  # checked here, not in a car
     host = args.hostname or f"ronde-{name}"
     if not HOST.fullmatch(host):
         raise CardRefused(f"{host!r} is no host name")
     if not re.fullmatch(r"[A-Z]{2}", args.country):
         raise CardRefused(f"--country {args.country!r} is no country; two capital letters: FR")
-    if args.ignition_gpio is not None and not 0 <= args.ignition_gpio <= MOST_GPIO:
-        raise CardRefused(f"--ignition-gpio {args.ignition_gpio}: allowed: 0 to {MOST_GPIO}")
     seed = Seed(
         unit=offer.unit,
         instance=f"ronde-{fleet.plan.fleet}-{name}-{hash_of(offer.token)[:8]}",
@@ -79,10 +77,21 @@ def _order(args: argparse.Namespace, fleet: Fleet, name: str, kind: Kind) -> Ord
         own=_own(args, kind, name, record.access_point),
         own_radio=args.access_point,
         package=_package(args.package),
+        libraries=LIBRARIES[settings.camera.kind],
         offer=written(offer).decode() if kind == "seed" else None,
         beside=beside(files.folder),
     )
-    return Order(seed, offer, args.package, args.ignition_gpio)
+    return Order(seed, offer, args.package, _ignition(args))
+
+
+def _ignition(args: argparse.Namespace) -> Ignition | None:
+    if args.ignition_gpio is None:
+        if args.ignition_rises:
+            raise CardRefused("--ignition-rises says how the line of --ignition-gpio N tells it; no line is named")
+        return None
+    if not 0 <= args.ignition_gpio <= MOST_GPIO:
+        raise CardRefused(f"--ignition-gpio {args.ignition_gpio}: allowed: 0 to {MOST_GPIO}")
+    return Ignition(args.ignition_gpio, args.ignition_rises)
 
 
 def _depot(args: argparse.Namespace) -> Wifi | None:

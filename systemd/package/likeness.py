@@ -78,11 +78,18 @@ def likeness(
         "frames": len(ours),
         "detections": len(pairs) // 2,
         "same_labels": round(same, 4),
+        "boxes_within": _share(boxes, MOST_PX),
+        "scores_within": _share(quanta, MOST_QUANTA),
         "worst_box_px": round(max(boxes, default=0.0), 2),
         "worst_score_quanta": round(max(quanta, default=0.0), 2),
         "identical": sum(one == other for one, other in found) // 2,
         "goals_missed": [name for name, met in goals.items() if not met],
     }
+
+
+def _share(numbers: Sequence[float], most: float) -> float:
+    """How many are not more than that; a hundredth is rounding of what is stored."""
+    return round(sum(each <= most + 0.01 for each in numbers) / max(1, len(numbers)), 4)
 
 
 def _pairs(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 
 from provisioning import card as cards
 from provisioning import card_device
-from provisioning.card import CardRefused, Change, cmdline_txt, config_txt, kind_of, write
+from provisioning.card import CardRefused, Change, Ignition, cmdline_txt, config_txt, kind_of, write
 from provisioning.card_device import boot_partition
 from provisioning.card_seed import wifi
 from provisioning.enrolment import enrol, offer_token
@@ -287,11 +287,31 @@ def test_the_command_line_stays_one_line_and_keeps_what_is_not_ours(fleet, unit,
 
 
 def test_the_ignitions_line_is_for_every_board():
-    made = config_txt(CONFIG, 17)
+    made = config_txt(CONFIG, Ignition(17))
     assert made.startswith(CONFIG)
-    assert made.rpartition("[")[2].startswith("all]\ndtoverlay=gpio-shutdown,gpio_pin=17,")
-    assert config_txt(made, 22).count("dtoverlay") == 1
+    line = "all]\ndtoverlay=gpio-shutdown,gpio_pin=17,active_low=1,gpio_pull=up,debounce=2000\n"
+    assert made.rpartition("[")[2].startswith(line)
+    assert config_txt(made, Ignition(22)).count("dtoverlay") == 1
+    assert "gpio_pin=6,active_low=0,gpio_pull=down," in config_txt(made, Ignition(6, rises=True))
     assert config_txt(made, None) == CONFIG
+
+
+def test_a_line_that_rises_has_to_be_named(tmp_path, fleet, unit, options):
+    assert unit.offer()
+    target = boot_folder(tmp_path / "card", "trixie")
+    with pytest.raises(CardRefused, match="no line is named"):
+        write_card(options, fleet, target, "--yes", "--ignition-rises")
+    write_card(options, fleet, target, "--yes", "--ignition-gpio", "6", "--ignition-rises")
+    assert "active_low=0" in (target / "config.txt").read_text()
+
+
+@pytest.mark.parametrize(("camera", "library"), [("picamera2", "python3-picamera2"), ("argus", "python3-gi")])
+def test_what_the_camera_needs_is_installed_with_the_package(tmp_path, fleet, options, now, camera, library):
+    files = files_of(fleet, "car-07")
+    write_unit_files(files, offer_token(fleet, "car-07", now), fleet.plan.broker_url, camera)
+    target = boot_folder(tmp_path / "card", "trixie")
+    write_card(options, fleet, target, "--yes", "--package", str(tmp_path / "ronde_0.1.0_arm64.deb"))
+    assert f"/boot/firmware/ronde/ronde_0.1.0_arm64.deb {library}" in (target / "user-data").read_text()
 
 
 def test_a_networks_key_is_derived_as_the_standard_says():

@@ -35,6 +35,13 @@ def pothole(likeness):
 def test_the_same_twice_is_alike(likeness, scales, pothole):
     found = likeness.likeness({"1.jpg": [pothole], "2.jpg": []}, {"1.jpg": [pothole], "2.jpg": []}, scales)
     assert (found["frames"], found["detections"], found["identical"], found["goals_missed"]) == (2, 1, 1, [])
+    assert (found["boxes_within"], found["scores_within"]) == (1.0, 1.0)
+
+
+def test_how_many_are_within_is_told_beside_the_worst(likeness, scales, pothole):
+    moved = dataclasses.replace(pothole, box=(110.0, 200.0, 140.0, 230.0))
+    found = likeness.likeness({"1.jpg": [pothole], "2.jpg": [pothole]}, {"1.jpg": [pothole], "2.jpg": [moved]}, scales)
+    assert (found["boxes_within"], found["worst_box_px"], found["scores_within"]) == (0.5, 10.0, 1.0)
 
 
 @pytest.mark.parametrize(
