@@ -60,6 +60,7 @@ function facts({ at, latitude, longitude, told, isThing }) {
     told.frames && [t("photos"), [t("frames", { n: told.frames })]],
     isThing && [t("rounds"), [t("seen_in", { n: told.rounds }), told.missed > 0 && small(t("missed_in", { n: told.missed }))]],
     isThing && told.rounds > 1 && [t("first_seen"), [longDate(Date.parse(told.first_seen_at))]],
+    !isThing && told.note && [t("driver_says"), [t("quoted", { note: told.note })]],
     told.unit && [t("unit"), [told.unit, small(told.round_id ? `${t("round").toLocaleLowerCase()} ${told.round_id}` : "")]],
   ];
   const inside = rows.filter(Boolean).flatMap(([name, values]) => [make("dt", { text: name }), make("dd", { inside: values })]);
