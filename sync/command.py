@@ -18,6 +18,7 @@ REFUSED: Final = (
     "inference.manifest.ModelRefused",
     "provisioning.table.SettingsError",
     "sync.audit_check.AuditRefused",
+    "sync.bench_alert.BenchRefused",
     "sync.bench_findings.BenchRefused",
     "sync.bench_model.BenchRefused",
     "sync.bench_outbox.BenchRefused",
