@@ -1,11 +1,19 @@
 """The page where rounds were joined into things: one thing once, what each round made of it, and what a person says of it."""
 
+import io
 import re
+import time
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from sync.event import Event, event_id, iso
 
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=30_000)
+LEGEND_PX = 800
+"""The legend's own swatches have fewer."""
 
 
 def live(page):
@@ -77,3 +85,78 @@ def test_a_finding_becomes_a_thing_while_the_page_is_open(joined_town, later, lo
         expect(page.locator("#finding .judging")).to_be_visible()
         expect(page.locator("#finding h2 .state")).to_have_text("new")
         expect(page.locator(".totals")).to_contain_text("31 findings")
+
+
+STREET = {"type": "LineString", "coordinates": [[7.0174, 43.5528], [7.02112, 43.5528]]}
+
+
+def driven(unit, at):
+    told = {
+        "round_id": "01234567-1",
+        "from": iso(at),
+        "to": iso(at),
+        "length_m": 100.0,
+        "frames": 25,
+        "gaps": [],
+        "filled_m": 0.0,
+    }
+    data = {"type": "Feature", "geometry": STREET, "properties": told}
+    return Event(unit, "track", event_id(unit, "track", "01234567-1", 1), at, data)
+
+
+def graded(unit, round_id, at, grade, reasons):
+    """What a unit says of a street of 300 m that leads east, wider than the card in the middle."""
+    told = {
+        "from_m": 0.0,
+        "to_m": 100.0,
+        "grade": grade,
+        "low": 4.2,
+        "high": 4.9,
+        "coverage": 0.93,
+        "cells": 23,
+        "reasons": reasons,
+    }
+    feature = {"type": "Feature", "geometry": STREET, "properties": told | {"round_id": round_id}}
+    data = {"type": "FeatureCollection", "features": [feature]}
+    return Event(unit, "grade", event_id(unit, "grade", round_id, 1), at, data)
+
+
+def test_a_street_has_the_colour_of_its_latest_grade(serve, look):
+    town = serve()
+    with look(town.address) as page:
+        live(page)
+        expect(page.locator(".legend")).to_have_count(0)
+        town.publish(driven(town.car, town.began_at))
+        expect(page.locator("#veil h2")).to_have_text("Driven, and nothing found")
+        for round_id, grade, colour, words in (
+            ("01234567-1", 4.6, "#b2182b", "4.6 of 5 (4.2 to 4.9) · 93% of it could be judged"),
+            ("01234567-2", 1.2, "#2166ac", "1.2 of 5"),
+            ("01234567-3", None, "#98a3a9", "not graded · the road is wet"),
+        ):
+            town.publish(graded(town.car, round_id, town.began_at, grade, {} if grade else {"wet": 21}))
+            expect(page.locator(".legend")).to_contain_text("very good")
+            shown(page, colour)
+            page.mouse.move(0, 0)
+            page.mouse.move(*first(page, colour))
+            expect(page.locator(".tip")).to_contain_text(words)
+
+
+def pixels(page, colour):
+    picture = Image.open(io.BytesIO(page.screenshot(clip=page.locator("#map").bounding_box()))).convert("RGB")
+    wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+    return np.argwhere((np.asarray(picture) == wanted).all(axis=2))
+
+
+def shown(page, colour):
+    """Waits until a street has this colour, not the legend alone."""
+    deadline_s = time.monotonic() + 30.0
+    while len(pixels(page, colour)) < LEGEND_PX:
+        assert time.monotonic() < deadline_s, colour
+
+
+def first(page, colour):
+    """The leftmost point of the street in this colour, a little inside: the card about the empty map does not lie on it."""
+    box = page.locator("#map").bounding_box()
+    found = pixels(page, colour)
+    row, column = np.median(found[found[:, 1] < found[:, 1].min() + 12], axis=0)
+    return box["x"] + column + 4, box["y"] + row

@@ -177,8 +177,8 @@ class App {
 
   grade(features) {
     for (const feature of features) {
-      const { grade, low, high, coverage, from_m: from, to_m: to } = feature.properties;
-      this.grades.set(feature.id, { ...line(feature), grade, low, high, coverage, isShort: to - from <= SHORT_M });
+      const { grade, low, high, coverage, reasons, from_m: from, to_m: to } = feature.properties;
+      this.grades.set(feature.id, { ...line(feature), grade, low, high, coverage, reasons, isShort: to - from <= SHORT_M });
     }
     if (!features.length) return;
     this.town.layer.set({ grades: latest([...this.grades.values()]) });

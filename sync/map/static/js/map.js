@@ -162,11 +162,12 @@ function told(points) {
   return properties.score === null ? labelName(label) : `${labelName(label)} · ${percent(properties.score)}`;
 }
 
-function graded({ grade, low, high, coverage }) {
+function graded({ grade, low, high, coverage, reasons }) {
   const digit = (value) => number(value, 1);
   const share = coverage === null ? "" : t("coverage", { share: percent(coverage) });
   const word = grade === null ? known("grade", "none") : t("grade_told", { grade: digit(grade), low: digit(low), high: digit(high) });
-  return [`${t("grades")}: ${word}`, share].filter(Boolean).join(" · ");
+  const why = grade === null ? reasons[0] : undefined;
+  return [`${t("grades")}: ${word}`, why && known("reason", why), share].filter(Boolean).join(" · ");
 }
 
 function element(tag, attributes, inside = []) {
