@@ -104,7 +104,8 @@ class _Work:
             missed.append((thing, Visited(*self._whose, 0, at, reason, patch=patch[0] if patch else None)))
         misses = self._misses([thing for thing, visit in missed if visit.reason is None and visit.patch is None])
         for thing, visit in missed:
-            yield thing.number, visit if visit.reason is not None else replace(visit, miss=misses[_kind(thing.label)])
+            told = visit.reason is not None or visit.patch is not None
+            yield thing.number, visit if told else replace(visit, miss=misses[_kind(thing.label)])
 
     @property
     def _whose(self) -> tuple[str, str]:

@@ -151,6 +151,13 @@ def test_each_state_and_each_round_has_its_say(joins, atlas, speech):
     assert (atlas.thing(crack.id).state, atlas.thing(crack.id).missed) == ("seen_again", 0)
 
 
+def test_a_repair_is_seen_where_nothing_else_of_its_kind_is(joins, atlas, speech):
+    joins(*Car(speech, 1).round("hole", "sign"))
+    mended = {**STREET, "repair": ("patch", 60.5, 1.0, 0.6)}
+    joins(*Car(speech, 2).finds("sign", "repair", street=mended))  # no track has come either: the patch was seen
+    assert states(atlas) == {"pothole": "repaired", "sign_stop": "seen_again", "patch": "new"}
+
+
 def test_gone_needs_the_path_and_never_only_that_nothing_was_found(joins, atlas, speech):
     joins(*Car(speech, 1).round(*STREET))
     for day in range(2, 12):
