@@ -24,6 +24,7 @@ Outcome = Literal[
     "no_photo",
     "no_backend",
     "no_certificate",
+    "driver_paused",
     "not_renewed",
     "not_let_go",
     "not_erased",

@@ -25,7 +25,7 @@ from sync.evidence_asked import ask_evidence
 from sync.failure import disk_failure
 from sync.health import put_health
 from sync.renewal import Renewal
-from sync.request import put_request
+from sync.request import COMMANDED, paused_by_driver, put_request
 from sync.satellite_time import satellite_time
 
 KEY_FILE: Final = Path("tls") / "command.pem"
@@ -164,8 +164,7 @@ class Obedience:
         sequence = command.sequence
         match command.do:
             case "pause" | "resume":
-                put_request(self._db, command.do, f"command {sequence}")
-                self._answer(sequence, command.do, "done")
+                self._answer(sequence, command.do, self._pause_or_resume(command))
             case "send_evidence":
                 outcome = ask_evidence(self._db, self._settings.backends, command.args["finding_id"])
                 self._answer(sequence, command.do, outcome)
@@ -177,6 +176,13 @@ class Obedience:
                 self._leave.over.set()
             case "erase":
                 self._ask_to_erase(sequence)
+
+    def _pause_or_resume(self, command: Command) -> Outcome:
+        """A driver's pause is the driver's: where a car stands off duty is nobody else's affair."""
+        if command.do == "resume" and paused_by_driver(self._db):
+            return "driver_paused"
+        put_request(self._db, "resume" if command.do == "resume" else "pause", f"{COMMANDED}{command.sequence}")
+        return "done"
 
     def _renew(self, sequence: int) -> None:
         certificate = next((each.cert for each in self._settings.backends if each.cert is not None), None)

@@ -21,6 +21,10 @@ LAST_WORD: Final = (
     "SELECT kind, boot, made_boot_s, made_at FROM request WHERE kind IN ('pause', 'resume') ORDER BY id DESC LIMIT 1"
 )
 
+COMMANDED: Final = "command "
+"""How the note of a pause or resume begins that a backend asked for; the number of its command follows."""
+BY_DRIVER: Final = f"(note IS NULL OR note NOT LIKE '{COMMANDED}%')"
+
 LONGEST_NOTE: Final = 200
 """Characters: what a receiver takes as one text."""
 
@@ -61,7 +65,7 @@ def put_request(db: Database, kind: Kind, note: str | None = None) -> Request:
     """
     made_boot_s, boot, note = now_s(), boot_id(), clean_note(note)
     with transaction(db):
-        same = _same(db, kind, boot, made_boot_s)
+        same = _same(db, kind, note, boot, made_boot_s)
         if same is not None:
             if note is not None:
                 db.conn.execute("UPDATE request SET note = ? WHERE id = ? AND taken_at IS NULL", [note, same.id])
@@ -108,6 +112,15 @@ def paused_since_s(db: Database, boot: str) -> float | None:
     return None if pause is None else pause.since_s
 
 
+def paused_by_driver(db: Database) -> bool:
+    """Whether the driver has paused it since it was last resumed: then nobody else resumes it."""
+    row = db.conn.execute(
+        f"SELECT 1 FROM request WHERE kind = 'pause' AND {BY_DRIVER} AND id > "  # noqa: S608 - our own words
+        "(SELECT coalesce(max(id), 0) FROM request WHERE kind = 'resume') LIMIT 1"
+    ).fetchone()
+    return row is not None
+
+
 def take_pauses(db: Database) -> None:
     """Say of every pause and resume that it has been obeyed."""
     with transaction(db):
@@ -138,8 +151,8 @@ def take(db: Database, request: Request) -> None:
     db.conn.execute("UPDATE request SET taken_at = ? WHERE id = ?", [iso(datetime.now(timezone.utc)), request.id])
 
 
-def _same(db: Database, kind: Kind, boot: str, made_boot_s: float) -> Request | None:
-    """The request that this press only repeats."""
+def _same(db: Database, kind: Kind, note: str | None, boot: str, made_boot_s: float) -> Request | None:
+    """The request that this one only repeats. What the driver asks does not repeat what a backend asked."""
     if kind == "hazard":
         row = db.conn.execute(
             "SELECT id, kind, note, made_boot_s, boot FROM request WHERE id = (SELECT max(id) FROM request) AND kind = 'hazard' "
@@ -148,9 +161,9 @@ def _same(db: Database, kind: Kind, boot: str, made_boot_s: float) -> Request | 
         ).fetchone()
     else:
         row = db.conn.execute(
-            "SELECT id, kind, note, made_boot_s, boot FROM request WHERE id = "
-            "(SELECT max(id) FROM request WHERE kind IN ('pause', 'resume')) AND kind = ?",
-            [kind],
+            "SELECT id, kind, note, made_boot_s, boot FROM request WHERE id = "  # noqa: S608 - our own words
+            f"(SELECT max(id) FROM request WHERE kind IN ('pause', 'resume')) AND kind = ? AND {BY_DRIVER} = ?",
+            [kind, note is None or not note.startswith(COMMANDED)],
         ).fetchone()
     return Request(*row) if row is not None else None
 

@@ -26,7 +26,7 @@ from sync.erase import erase
 from sync.failure import DatabaseFailed
 from sync.faults.commands_made import BY_HAND, LAST, Signer, at_random, by_hand
 from sync.outbox import Outbox
-from sync.request import paused_since_s
+from sync.request import paused_since_s, put_request
 from sync.satellite_time import Noting, satellite_time
 
 KEY = ed25519.Ed25519PrivateKey.generate()
@@ -118,6 +118,26 @@ def car(tmp_path):
     made = Car(tmp_path)
     yield made
     made.db.close()
+
+
+def test_a_drivers_pause_is_ended_by_the_driver_alone(car):
+    put_request(car.db, "pause")
+    assert car.take(1, "resume")
+    assert car.take(2, "pause")
+    assert car.take(3, "resume")
+    assert paused_since_s(car.db, boot_id()) is not None
+    assert [outcome for _, _, outcome in car.told()] == ["driver_paused", "done", "driver_paused"]
+    put_request(car.db, "resume")
+    assert paused_since_s(car.db, boot_id()) is None
+
+
+def test_a_driver_who_pauses_a_paused_unit_makes_that_pause_theirs(car):
+    assert car.take(1, "pause")
+    put_request(car.db, "pause")
+    assert car.take(2, "resume")
+    assert paused_since_s(car.db, boot_id()) is not None
+    put_request(car.db, "resume")
+    assert paused_since_s(car.db, boot_id()) is None
 
 
 def test_pause_and_resume_go_the_drivers_way_and_are_answered_in_health_at_once(car, validate):
