@@ -127,7 +127,8 @@ def _candidates(seen: Sequence[Seen], known: Sequence[Known], alike: Mapping[str
         reach_m = 3.0 * np.sqrt(2.0) * drift.sigma_m + 3.0 * each.unsure_m
         near = by_east[np.searchsorted(easts, each.east_m - reach_m) : np.searchsorted(easts, each.east_m + reach_m, "right")]
         apart = np.hypot(*(places[near] - at[row]).T)
-        near = near[np.argsort(apart, kind="stable")][: int((apart <= reach_m).sum())]
+        within = apart <= reach_m
+        near = near[within][np.argsort(apart[within], kind="stable")]
         wanted = alike.get(each.label, frozenset()) | {each.label}
         found = list(islice((column for column in near if known[column].label in wanted), MOST_NEAR))
         rows += [row] * len(found)

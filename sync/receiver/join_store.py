@@ -5,7 +5,7 @@ A join reads, works, and then writes in one transaction, if no other receiver ha
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from math import floor
@@ -16,8 +16,8 @@ from sync.receiver.fate import Fate
 from sync.receiver.seen import State
 from sync.receiver.visits import Visited, memory_json, memory_of
 
-CELL_DEG: Final = 0.001
-"""Things are found by the square that they lie in: 111 m from north to south."""
+CELL_DEG: Final = 0.0004
+"""Things are found by the square that they lie in: 44 m from north to south, less from west to east."""
 COLUMNS_OF_CELLS: Final = 1_000_000
 MOST_CELLS: Final = 400
 """Squares in one question."""
@@ -73,26 +73,32 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A thing as it stands in the database."""
+    """A thing as it stands in the database. A round changes few of those around it: only these are read whole."""
 
     number: int
     id: str
     rejected: bool
-    fate: Fate
+    columns: Mapping[str, Any]
+    fold: str
 
-    def known(self, round_: tuple[str, str]) -> Known:
-        """What a join of this round has to know of it."""
-        fate = self.fate
+    @property
+    def fate(self) -> Fate:
+        """All of it."""
+        return Fate(**self.columns, memory=memory_of(json.loads(self.fold)))
+
+    def known(self, seen: Collection[int]) -> Known:
+        """What a join has to know of it; `seen` are the things that its round has seen before."""
+        columns = self.columns
         return Known(
             self.number,
             self.id,
-            fate.label,
-            fate.aligned_latitude_deg,
-            fate.aligned_longitude_deg,
-            fate.seen_from,
-            fate.first_seen_at,
-            ended=self.rejected or fate.state in ("repaired", "gone"),
-            own=fate.rounds == 1 and fate.memory.first_round == round_,
+            columns["label"],
+            columns["aligned_latitude_deg"],
+            columns["aligned_longitude_deg"],
+            columns["seen_from"],
+            columns["first_seen_at"],
+            ended=self.rejected or columns["state"] in ("repaired", "gone"),
+            own=columns["rounds"] == 1 and self.number in seen,
         )
 
 
@@ -105,6 +111,11 @@ class Around:
     round: Round
     things: Mapping[int, Thing]
     stored: Mapping[tuple[int, int], tuple[str | None, str | None]]
+
+    def known(self) -> Sequence[Known]:
+        """The things, as far as a join has to know them."""
+        seen = {number for number, n in self.stored if n > 0}
+        return [each.known(seen) for each in self.things.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +220,7 @@ def _gaps(gaps: Any) -> Iterator[tuple[float, float]]:
 
 def _thing(row: Sequence[Any]) -> Thing:
     number, id_, judgement, *values, fold = row
-    fate = Fate(**dict(zip(FATE, values, strict=True)), memory=memory_of(json.loads(fold)))
-    return Thing(number, id_, judgement == "rejected", fate)
+    return Thing(number, id_, judgement == "rejected", dict(zip(FATE, values, strict=True)), fold)
 
 
 def _columns(fate: Fate) -> Sequence[Any]:

@@ -107,8 +107,7 @@ class Joiner:
 def join_round(store: JoinStore, due: Due, at: str) -> int | None:
     """Joins one round; how many of its findings were joined for the first time, None where another receiver came in between."""
     around = store.read(due)
-    key = (due.source, due.round_id)
-    joined = join(around.round, [each.known(key) for each in around.things.values()], around.next_number)
+    joined = join(around.round, around.known(), around.next_number)
     by_thing: dict[int, list[Visited]] = {}
     for number, visit in joined.visits:
         by_thing.setdefault(number, []).append(visit)
@@ -127,9 +126,10 @@ def changes(around: Around, by_thing: Mapping[int, Sequence[Visited]], new: Mapp
         fresh = sorted((each for each in visits if _is_fresh(around, number, each)), key=lambda each: (each.at, each.n))
         if not fresh:
             continue
-        before, unseen = around.things.get(number), (number, 0) in around.stored
-        if before is None or not (unseen or fresh[0].at < before.fate.visited_at):
-            things[number], told = _gone_on(before.fate if before else None, fresh)
+        thing, unseen = around.things.get(number), (number, 0) in around.stored
+        before = thing.fate if thing else None
+        if before is None or not (unseen or fresh[0].at < before.visited_at):
+            things[number], told = _gone_on(before, fresh)
         else:
             kept = [(state, each) for state, each in store.history(number) if not (unseen and _is_replaced(around, each))]
             things[number], told, other = _anew(kept, fresh)

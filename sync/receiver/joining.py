@@ -5,6 +5,7 @@ new.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
@@ -27,14 +28,18 @@ from sync.receiver.visits import Visited
 
 ALIKE: Final[Mapping[str, frozenset[str]]] = MappingProxyType({each: frozenset(group) for group in RIVALS for each in group})
 
+Cell = tuple[int, int]
+
 OWN_M, OWN_STRETCH_M = 0.3, 0.8
 """How far a place is off in one round without the receiver's share, one sigma for each axis: of most, and of what is long."""
 SIGMA_M: Final = (1.5, 6.0)
 """Of the shift between a round and what is known, at least and at most."""
 NEW_PER_M2: Final = 0.004
 """So many things that were not known lie on a square metre of what a round shows."""
-AGAIN_CELL_M, AGAIN_S = 25.0, 60.0
-"""A round that finds something so near to where it found something so long before passes there again."""
+CELL_M: Final = 28.0
+"""Farther than a round and what is known can lie apart: three sigmas of the largest shift on each axis, and of the places."""
+AGAIN_S: Final = 60.0
+"""A round that finds something in the square, or one beside it, in which it found something so long before passes there again."""
 SHIFT_S: Final = 60.0
 """A piece of track is shifted as the findings of this time around it."""
 REPAIR_M, MOST_PATCH_M2 = 1.0, 60.0
@@ -55,7 +60,7 @@ def join(driven: Round, known: Sequence[Known], first_number: int) -> Joined:
 
 @dataclass
 class _Work:
-    """A round while it is joined. `places` are those of things in metres, on what is known."""
+    """A round while it is joined."""
 
     round: Round
     plane: Plane
@@ -65,19 +70,25 @@ class _Work:
     seen: list[tuple[int, Visited]] = field(default_factory=list)
     shifts: list[tuple[float, ...]] = field(default_factory=list)
     """Of each finding, in the order of time: when, where it was told (east, north), and what has to be added."""
-    patches: list[tuple[str, float, float, float, str]] = field(default_factory=list)
-    """New patches: id, where, how far from their middle damage may have had its own, when."""
+    patches: dict[Cell, list[tuple[str, float, float, float, str]]] = field(default_factory=lambda: defaultdict(list))
+    """New patches by their square: id, where, how far from their middle damage may have had its own, when."""
+    places: dict[int, tuple[float, float]] = field(init=False)
+    """Where things lie, in metres on what is known."""
+
+    def __post_init__(self) -> None:
+        self.places = {each.number: self.plane.metres(each.latitude_deg, each.longitude_deg) for each in self.known.values()}
 
     def take(self, some: Sequence[Found]) -> None:
         """The findings of one pass."""
         taken = {each.thing for each in some if each.thing is not None}
-        columns = list(self.known.values())
-        places = [self.plane.metres(each.latitude_deg, each.longitude_deg) for each in columns]
+        rows = [self._row(each) for each in some]
+        squares = {square for each in rows for square in _around(each.east_m, each.north_m)}
+        columns = [each for number, each in self.known.items() if number in taken or _cell(*self.places[number]) in squares]
         aligned = align(
-            [self._row(each) for each in some],
+            rows,
             [
-                Column(_mark(each.number) if each.number in taken else each.label, *place, _own_m(each.label))
-                for each, place in zip(columns, places, strict=True)
+                Column(_mark(each.number) if each.number in taken else each.label, *self.places[each.number], _own_m(each.label))
+                for each in columns
             ],
             ALIKE,
             self._drift(),
@@ -95,7 +106,7 @@ class _Work:
         for thing in self.known.values():
             if thing.number in seen or thing.ended or thing.own:
                 continue
-            place = self.plane.metres(thing.latitude_deg, thing.longitude_deg)
+            place = self.places[thing.number]
             passed, patch = path.passed(*place, thing.seen_from), self._patch_on(thing, place)
             at = patch[1] if patch else written(passed.at_s) if passed else None
             if at is None or at < thing.first_seen_at:
@@ -131,9 +142,11 @@ class _Work:
             number, self.next_number = self.next_number, self.next_number + 1
             self.new[number] = thing_id(self.round.source, found.id)
             self.known[number] = Known(number, self.new[number], found.label, *place, 0, found.at, own=True)
+            self.places[number] = east_m + shift[0], north_m + shift[1]
         if found.label == "patch" and number in self.known and self.known[number].own:
             reach_m = min(max(found.area_m2 or 0.0, 0.0), MOST_PATCH_M2) ** 0.5 / 2.0 + REPAIR_M
-            self.patches.append((self.known[number].id, east_m + shift[0], north_m + shift[1], reach_m, found.at))
+            where = east_m + shift[0], north_m + shift[1]
+            self.patches[_cell(*where)].append((self.known[number].id, *where, reach_m, found.at))
         visit = Visited(
             *self._whose, found.seq, found.at, None, found.label, found.score, found.latitude_deg, found.longitude_deg,
             found.uncertainty_m, *place, found.heading_deg, found.area_m2, found.severity,
@@ -154,7 +167,8 @@ class _Work:
         """The new patch that lies where damage was, and when it was found."""
         if thing.label == "patch" or _kind(thing.label) != "road":
             return None
-        for id_, east_m, north_m, reach_m, at in self.patches:
+        near = [patch for square in _around(*place) for patch in self.patches.get(square, ())] if self.patches else ()
+        for id_, east_m, north_m, reach_m, at in near:
             if (east_m - place[0]) ** 2 + (north_m - place[1]) ** 2 <= reach_m**2:
                 return id_, at
         return None
@@ -182,18 +196,28 @@ def _plane(driven: Round) -> Plane:
 def _passes(found: Sequence[Found], plane: Plane) -> Iterator[Sequence[Found]]:
     """The findings in order of time, cut where the car comes again to where it has found something."""
     some: list[Found] = []
-    first_s: dict[tuple[int, int], float] = {}
+    first_s: dict[Cell, float] = {}
     for each in found:
         east_m, north_m = plane.metres(each.latitude_deg, each.longitude_deg)
-        column, row, at_s = floor(east_m / AGAIN_CELL_M), floor(north_m / AGAIN_CELL_M), second(each.at)
-        around = [(column + right, row + up) for right in (-1, 0, 1) for up in (-1, 0, 1)]
-        if any(at_s - first_s.get(cell, at_s) > AGAIN_S for cell in around):
+        at_s = second(each.at)
+        if any(at_s - first_s.get(square, at_s) > AGAIN_S for square in _around(east_m, north_m)):
             yield some
             some, first_s = [], {}
         some.append(each)
-        first_s.setdefault((column, row), at_s)
+        first_s.setdefault(_cell(east_m, north_m), at_s)
     if some:
         yield some
+
+
+def _cell(east_m: float, north_m: float) -> Cell:
+    """The square that a place lies in."""
+    return floor(east_m / CELL_M), floor(north_m / CELL_M)
+
+
+def _around(east_m: float, north_m: float) -> list[Cell]:
+    """The squares that a place and all within `CELL_M` of it lie in."""
+    column, row = _cell(east_m, north_m)
+    return [(column + right, row + up) for right in (-1, 0, 1) for up in (-1, 0, 1)]
 
 
 def _mark(number: int) -> str:
