@@ -88,13 +88,13 @@ def look_at_street(privacy: Model, street: Path) -> tuple[list[Head], list[float
 
 def heads_in(boxes: Sequence[Mapping[str, Any]], hidden: Sequence[tuple[int, int, int, int]]) -> list[Head]:
     """The heads of one picture."""
-    faces = {each["thing"] for each in boxes if each["name"] == "face"}
+    faces = {each["part_of"] for each in boxes if each["name"] == "face"}
     heads = []
     for each in boxes:
         if each["name"] == "head" and not each["iscrowd"]:
             left, top, width, height = each["bbox"]
             share = covered((left, top, left + width, top + height), hidden)
-            heads.append(Head(each["ahead_m"], each["thing"] in faces, share >= COVERED))
+            heads.append(Head(each["ahead_m"], each["part_of"] in faces, share >= COVERED))
     return heads
 
 

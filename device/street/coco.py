@@ -107,7 +107,13 @@ def _annotation(number: int, image: int, seen: Seen) -> dict[str, Any]:
         "ahead_m": round(seen.ahead_m, 3),
         "right_m": round(seen.right_m, 3),
         "thing": seen.id,
-    } | ({} if seen.contrast is None else {"contrast": round(seen.contrast, 1)})
+    } | _more(seen)
+
+
+def _more(seen: Seen) -> dict[str, Any]:
+    """What only some have: whose head, face or plate it is, and how much of the road's brightness it changes."""
+    whose = {} if seen.part_of is None else {"part_of": seen.part_of}
+    return whose | ({} if seen.contrast is None else {"contrast": round(seen.contrast, 1)})
 
 
 def is_hard(seen: Seen) -> bool:
