@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from device.street.recording import draw_drive
+from sync.database import open_database
+from sync.evidence_wanted import Cutter
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE_S = 180
@@ -72,6 +74,8 @@ def test_from_a_drive_to_the_receiver_each_event_once(car, town, mosquitto, conf
     drive = tmp_path / "drive"
     draw_drive(drive, seconds=6.0, fps=10)
     assert run("replay", drive, "--out", car.unit.state, "--config", config).returncode == 0
+    with closing(open_database(car.file)) as db:  # as sync does first of all
+        Cutter(db, car.unit.state, car.unit, car.settings.backends).cut_all()
     car.put(1_000_000, 500)
     sent = car.waiting()
     assert len(sent) > 500
