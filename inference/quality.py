@@ -82,11 +82,14 @@ def _edges(bright: npt.NDArray[np.int16]) -> Bytes:
 
 
 def _steps(bright: npt.NDArray[np.int16]) -> Floats:
-    """(2, lags, rows): mean absolute difference to the pixel so far below, and so far to the right."""
+    """(2, lags, rows): mean absolute difference to the pixel so far below, and so far to the right; of every other column."""
     rows = len(bright) - max(LAGS)
     found = np.empty((2, len(LAGS), max(rows, 0)), np.float32)
     for n, lag in enumerate(LAGS):
         if rows > 0:
-            found[0, n] = np.minimum(np.abs(bright[lag : lag + rows] - bright[:rows]), MOST_STEP).mean(axis=1)
-            found[1, n] = np.minimum(np.abs(bright[:rows, lag:] - bright[:rows, :-lag]), MOST_STEP).mean(axis=1)
+            down, across = bright[lag : lag + rows, ::2] - bright[:rows, ::2], bright[:rows, lag::2] - bright[:rows, :-lag:2]
+            found[0, n] = np.minimum(np.abs(down, out=down), MOST_STEP, out=down).sum(axis=1, dtype=np.int32) / down.shape[1]
+            found[1, n] = (
+                np.minimum(np.abs(across, out=across), MOST_STEP, out=across).sum(axis=1, dtype=np.int32) / across.shape[1]
+            )
     return found

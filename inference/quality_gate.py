@@ -15,7 +15,7 @@ import numpy as np
 
 from inference.lens import Lens
 from inference.quality import Box, Floats, Glance
-from inference.quality_sun import shows_sun
+from inference.quality_sun import sun_of
 from inference.quality_zones import Zones, unlike, zones_of
 
 WINDOW, EVERY = 20, 4
@@ -24,15 +24,19 @@ DARK_MEDIAN, DARK_ROAD = 48.0, 34.0
 """Of 255. Half of the picture, or the road itself, is darker: cracks drown in noise."""
 DARK_BRIGHTEST = 135.0
 """Nor is anything bright: so many of 255 are reached by less than a twentieth of the picture."""
-BLUR_SKEW = -0.10
-"""Steps between neighbours along the car's way are weak against those across it (see `_skew`): it moved too far meanwhile."""
+BLUR_SKEW, BLUR_FRAMES = -0.10, 5
+"""Steps between neighbours along the car's way are weak against those across it (see `_skew`): it moved too far meanwhile.
+The median of so many frames."""
+SUN_MOVES = 6
+"""Cells by which the sun moves at most from one photo to the next; one bright spot alone is a white wall."""
 SOFT = 0.54
 """Steps to the next pixel are hardly more than half of those to the next but one, in both directions: out of focus."""
 DIRTY, CLEAN = 0.13, 0.11
 """Spread of the lane's texture (of its logarithm, between quartiles) that is no road's: from here on it is dirt, until it falls
 below the second."""
-STUCK, STUCK_SHARE, FREE_SHARE = 1.3, 0.065, 0.05
-"""Cells whose brightness changes by fewer levels from frame to frame are covered; the lens is where so many are, until fewer."""
+STUCK, SMOOTH, STUCK_SHARE, FREE_SHARE = 4.0, 3.5, 0.22, 0.17
+"""A cell is covered if its brightness changes by fewer levels from frame to frame, and steps between its pixels are smaller than
+the second; the lens is, from one share of the cells on, until fewer than the other are."""
 BLACK = 30.0
 """What is darker changes little by night, cover or not."""
 BLUE, BLUE_SHARE = 1.10, 0.25
@@ -89,18 +93,20 @@ class Gate:
     _zones: dict[tuple[int, int], Zones] = field(default_factory=dict)
     _edges: deque[Floats] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _cells: deque[Floats] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    _steps: deque[Floats] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _skies: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _lasting: set[str] = field(default_factory=set)
+    _skews: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=BLUR_FRAMES))
     _taken: int = 0
-    _sun: bool = False
+    _sun: tuple[int, int] | None = None
 
     def take(self, glance: Glance) -> Judged:
         """The next frame."""
         zones = self._zones_of(glance)
         self._look_back(glance, zones)
         reasons, before = self._momentary(glance, zones), {}
-        sun, self._sun = self._sun, "dark" not in reasons and shows_sun(glance)
-        if sun and self._sun:  # one bright spot alone is a white wall
+        sun, self._sun = self._sun, None if "dark" in reasons else sun_of(glance)
+        if sun and self._sun and max(abs(sun[0] - self._sun[0]), abs(sun[1] - self._sun[1])) <= SUN_MOVES:
             reasons, before = (*reasons, "glare"), {"glare": 1}
         self._taken += 1
         begun = self._last() if len(self._cells) == WINDOW and self._taken % EVERY == 0 else set()
@@ -111,7 +117,9 @@ class Gate:
     def _momentary(self, glance: Glance, zones: Zones) -> tuple[str, ...]:
         """What one frame shows by itself."""
         dark = is_dark(glance, zones)
-        blurred = not dark and is_blurred(glance, zones)
+        skew = _skew(glance.steps[:, :, zones.sharp])
+        self._skews += [] if skew is None or dark else [skew]
+        blurred = not dark and is_blurred(self._skews)
         hidden = hidden_share(glance.vehicles, zones, glance.cells.shape) > self.covered_share
         return tuple(reason for reason, holds in (("dark", dark), ("blur", blurred), ("traffic", hidden)) if holds)
 
@@ -119,13 +127,14 @@ class Gate:
         size = glance.width, glance.height
         if size not in self._zones:
             self._zones = {size: zones_of(self.lens, glance)}
-            for each in (self._edges, self._cells, self._skies):
+            for each in (self._edges, self._cells, self._steps, self._skies):
                 each.clear()
         return self._zones[size]
 
     def _look_back(self, glance: Glance, zones: Zones) -> None:
         self._edges.append(np.log(glance.edges[zones.lane] / 4.0 + 0.5))
         self._cells.append(glance.cells[zones.moves].astype(np.float32))
+        self._steps.append(glance.edges[zones.moves].astype(np.float32) / 4.0)
         (blue, grey), rise = _sky_of(glance, zones), _rise_of(glance, zones)
         self._skies.append((blue, grey, rise))
         if blue >= BLUE_SHARE and np.isfinite(rise):
@@ -134,7 +143,7 @@ class Gate:
     def _last(self) -> set[str]:
         """Judge the window; the reasons that begin with it."""
         before = set(self._lasting)
-        self._set("covered", _stuck_of(self._cells), STUCK_SHARE, FREE_SHARE)
+        self._set("covered", _stuck_of(self._cells, self._steps), STUCK_SHARE, FREE_SHARE)
         zones = next(iter(self._zones.values()))
         spread = _spread_of(self._edges, zones) if zones.has_lane and "covered" not in self._lasting else 0.0
         self._set("dirty_lens", spread, DIRTY, CLEAN)
@@ -159,10 +168,11 @@ def is_dark(glance: Glance, zones: Zones) -> bool:
     return zones.has_lane and float(np.median(cells[zones.lane])) < DARK_ROAD
 
 
-def is_blurred(glance: Glance, zones: Zones) -> bool:
-    """Whether the road is smeared along the car's way, or out of focus."""
-    found = _skew(glance.steps[:, :, zones.sharp])
-    return found is not None and (found[0] < BLUR_SKEW or found[1] < SOFT)
+def is_blurred(skews: Sequence[tuple[float, float]]) -> bool:
+    """Whether the road is smeared along the car's way in the latest frames, or out of focus in the last."""
+    if not skews:
+        return False
+    return float(np.median([skew for skew, _ in skews])) < BLUR_SKEW or skews[-1][1] < SOFT
 
 
 def _skew(steps: Floats) -> tuple[float, float] | None:
@@ -189,11 +199,13 @@ def hidden_share(vehicles: Sequence[Box], zones: Zones, shape: tuple[int, ...]) 
     return float(hidden[zones.lane].mean())
 
 
-def _stuck_of(cells: Sequence[Floats]) -> float:
-    """The share of cells that stay as they are while the road moves."""
+def _stuck_of(cells: Sequence[Floats], steps: Sequence[Floats]) -> float:
+    """The share of cells that stay as they are while the road moves, and show nothing."""
     seen = np.array(cells)
-    stuck = (np.abs(np.diff(seen, axis=0)).mean(axis=0) < STUCK) & (seen.mean(axis=0) > BLACK)
-    return float(stuck.mean())
+    if seen.size == 0:
+        return 0.0
+    stays = np.abs(np.diff(seen, axis=0)).mean(axis=0) < STUCK
+    return float((stays & (seen.mean(axis=0) > BLACK) & (np.mean(np.array(steps), axis=0) < SMOOTH)).mean())
 
 
 def _spread_of(edges: Sequence[Floats], zones: Zones) -> float:

@@ -8,6 +8,8 @@ from inference.quality import Floats, Glance
 
 SKY_SHARE = 0.55
 """Of the height: lower it is a reflection or a lamp."""
+PEAKS, APART = 4, 4
+"""So many bright places are looked at, so many cells apart: a wall in the evening may be brighter than the sun through haze."""
 REACH = 16
 """Cells around the brightest place that are looked at."""
 SECTORS = 8
@@ -15,12 +17,12 @@ CORE_R, HALO_R, RING_R = 1.5, 3.5, (2.5, 4.2)
 """Cells: the disc, its glow that washes out what lies behind, and where the light has fallen off on all sides."""
 AS_BRIGHT, MOST_AS_BRIGHT = 12.0, 0.08
 """Levels; of all cells around at most so many are nearly as bright: an overcast sky is bright all over."""
-LEAST_FALL, MEAN_FALL = 13.0, (18.0, 50.0)
+LEAST_FALL, MEAN_FALL = 10.0, (18.0, 66.0)
 """Levels from the disc to the ring, in the brightest sector and on average: a white wall ends at once."""
 MOST_UNEVEN = 22.0
 SATURATED, WARM = 250.0, 1.06
 """A low sun is either too bright for the sensor or more red than blue, by this factor; clouds and white walls are neither."""
-CORE_EDGES, HALO_EDGES = 5.5, 9.3
+CORE_EDGES, HALO_EDGES = 6.5, 9.3
 """Mean steps between pixels: the light lies over everything else."""
 
 _Y, _X = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1]
@@ -30,25 +32,34 @@ _IN_RING: Final = np.greater_equal(_R, RING_R[0]) & np.less(_R, RING_R[1])
 _RING: Final = [np.equal(_SECTOR, sector) & _IN_RING for sector in range(SECTORS)]
 
 
-def shows_sun(glance: Glance) -> bool:
-    """Whether the brightest place of the upper picture is the sun."""
+def sun_of(glance: Glance) -> tuple[int, int] | None:
+    """Row and column of the cell where the sun stands, None where it is not in the picture."""
     cells = glance.cells.astype(np.float32)
     upper = cells[: round(SKY_SHARE * cells.shape[0])]
     if min(upper.shape) < 3:
-        return False
+        return None
     mean = _mean_of_nine(upper)
-    row, column = np.unravel_index(int(np.argmax(mean)), mean.shape)
-    peak = float(mean[row, column])
-    around = _around(cells, int(row), int(column))
+    for _ in range(PEAKS):
+        row, column = (int(each) for each in np.unravel_index(int(np.argmax(mean)), mean.shape))
+        if _is_sun(glance, cells, row, column):
+            return row, column
+        mean[max(0, row - APART) : row + APART + 1, max(0, column - APART) : column + APART + 1] = 0.0
+    return None
+
+
+def _is_sun(glance: Glance, cells: Floats, row: int, column: int) -> bool:
+    """Whether a bright place is a disc with a halo that lies over everything else."""
+    peak = float(cells[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].mean())
+    around = _around(cells, row, column)
     inside = np.isfinite(around)
     if float((around[inside] > peak - AS_BRIGHT).mean()) >= MOST_AS_BRIGHT:
         return False
     falls = [peak - float(around[mask & inside].mean()) for mask in _RING if (mask & inside).any()]
     if min(falls) <= LEAST_FALL or not MEAN_FALL[0] < float(np.mean(falls)) < MEAN_FALL[1] or float(np.std(falls)) >= MOST_UNEVEN:
         return False
-    if peak < SATURATED and not _is_warm(glance, int(row), int(column)):
+    if peak < SATURATED and not _is_warm(glance, row, column):
         return False
-    edges = _around(glance.edges.astype(np.float32) / 4.0, int(row), int(column))
+    edges = _around(glance.edges.astype(np.float32) / 4.0, row, column)
     return float(np.nanmean(edges[_R < CORE_R])) < CORE_EDGES and float(np.nanmean(edges[_R < HALO_R])) < HALO_EDGES
 
 

@@ -19,14 +19,14 @@ HALF_LANE_M = 1.5
 LANE_M: Final = (3.5, 12.0)
 NEAR_M, MID_M, FAR_M = 2.0, (8.0, 12.0), (12.0, 20.0)
 """The nearest 2 m that are seen, from `LANE_M` on, and two pieces that are seen flat."""
-SHARP_M: Final = (3.0, 9.0)
+SHARP_M: Final = (4.0, 9.0)
 """There a moving car blurs."""
 STRIPES = 12
 """The lane is cut into so many stripes along it."""
 SKY_SLOPE = 0.06
 """Metres up for each metre ahead: what looks higher is sky, trees and upper storeys."""
-MOVES: Final = (0.2, 0.75)
-"""Between these shares of the height everything moves past: above is sky, below may be the bonnet."""
+MOVES_SLOPE, MOVES_SHARE = -0.03, 0.75
+"""What is seen so far below the horizon, and above this share of the height, moves past: sky does not, nor does the bonnet."""
 LEAST_CELLS = 60
 """A lane of fewer cells tells nothing."""
 
@@ -58,8 +58,8 @@ def zones_of(lens: Lens, glance: Glance) -> Zones:
     inside = np.abs(right) <= HALF_LANE_M
     lane = inside & (ahead >= LANE_M[0]) & (ahead <= LANE_M[1])
     nearest_m = max(LANE_M[0], float(np.nanmin(np.where(inside, ahead, np.nan), initial=np.inf)))
-    share = (np.arange(shape[0]) + 0.5) / shape[0]
-    moves = np.repeat(((share > MOVES[0]) & (share < MOVES[1]))[:, None], shape[1], axis=1)
+    above_bonnet = ((np.arange(shape[0]) + 0.5) / shape[0] < MOVES_SHARE)[:, None]
+    moves = (slope < MOVES_SLOPE) & np.isfinite(slope) & above_bonnet
     stripe = np.clip((right[lane] + HALF_LANE_M) / (2.0 * HALF_LANE_M) * STRIPES, 0, STRIPES - 1).astype(np.int64)
     return Zones(
         lane,

@@ -60,7 +60,7 @@ def _weather(hour: float, rain: float = 0.0, wet: float = 0.0, lens: Windscreen 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A light and weather, and the reason that it is; None where all is well. In `sunny` ones the sun stands ahead."""
+    """A light and weather, and the reason that it is; None where all is well. In `sunny` ones the sun stands in the picture."""
 
     name: str
     weather: Weather
@@ -78,7 +78,7 @@ CASES: Final = (
     Case("rain", _weather(12.0, rain=0.8, wet=1.0), "wet"),
     Case("dusk, 20.2 h", _weather(20.2, exposure_ms=4.0), "dark"),
     Case("night, 21 h", _weather(21.0, exposure_ms=4.0), "dark"),
-    Case("sun ahead, 19.2 h", _weather(19.2), "glare", sunny=True),
+    Case("sun ahead, 19.3 h", _weather(19.3), "glare", sunny=True),
     Case("sun ahead, 19.6 h", _weather(19.6), "glare", sunny=True),
     Case("exposure 10 ms", _weather(12.0, exposure_ms=10.0), "blur"),
     Case("exposure 20 ms", _weather(12.0, exposure_ms=20.0), "blur"),
