@@ -31,13 +31,13 @@ AFTER_THE_DEPOT: Final = -10
 
 GSTREAMER: Final = ("python3-gi", "gir1.2-gst-plugins-base-1.0", "gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good")
 LIBRARIES: Final[Mapping[CameraKind, tuple[str, ...]]] = {
-    "picamera2": ("python3-picamera2",),
+    "picamera2": ("python3-picamera2", "python3-lgpio"),
     "v4l2": GSTREAMER,
     "argus": GSTREAMER,
     "recorded": (),
     "simulated": (),
 }
-"""What a kind of camera needs of the system; ronde's own package cannot name it, since no Debian has picamera2."""
+"""What a kind of camera needs of the system, and on a Pi the pins. ronde's own package cannot name it: no Debian has picamera2."""
 
 
 @dataclass(frozen=True, slots=True)

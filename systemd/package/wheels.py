@@ -30,6 +30,8 @@ GLIBC: Final = ("2_28", "2_27", "2_26", "2_17")
 """Bookworm has 2.36, JetPack 6 has 2.35; a tag names the least that a wheel needs."""
 SOURCE_ONLY: Final = ("gpsd-py3==0.3.0",)
 """Without a wheel in the registry; it is pure Python, and made into one here."""
+EXTRA: Final = "pi"
+"""What ronde needs on a unit beside what it needs everywhere: lamp, buttons, the patrol log as PDF."""
 UNPACKED_BY: Final = "pip"
 """Travels along: Debian's own comes only with python3-venv."""
 
@@ -62,7 +64,7 @@ def gather(own: Path, arch: str, python: str, kept: Path) -> list[Path]:
         WheelsRefused: one is not to be had.
     """
     kept.mkdir(parents=True, exist_ok=True)
-    wanted = [str(each) for each in requirements_of(own, arch, python)] + [NUMPY[python], UNPACKED_BY]
+    wanted = [str(each) for each in requirements_of(own, arch, python, EXTRA)] + [NUMPY[python], UNPACKED_BY]
     stamp = kept / "wanted.txt"
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != "\n".join(wanted):
         for each in kept.glob("*"):
@@ -76,8 +78,8 @@ def gather(own: Path, arch: str, python: str, kept: Path) -> list[Path]:
     return [own, *sorted(kept.glob("*.whl"))]
 
 
-def requirements_of(wheel: Path, arch: str, python: str) -> Iterator[Requirement]:
-    """What a wheel requires there, without its extras."""
+def requirements_of(wheel: Path, arch: str, python: str, extra: str = "") -> Iterator[Requirement]:
+    """What a wheel requires there, with one of its extras or none."""
     there = {
         "python_version": python,
         "python_full_version": f"{python}.0",
@@ -87,7 +89,7 @@ def requirements_of(wheel: Path, arch: str, python: str) -> Iterator[Requirement
         "os_name": "posix",
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
-        "extra": "",
+        "extra": extra,
     }
     with zipfile.ZipFile(wheel) as opened:
         (name,) = [each for each in opened.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each)]

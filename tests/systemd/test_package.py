@@ -24,6 +24,7 @@ Requires-Dist: numpy>=1.26
 Requires-Dist: tomli>=2; python_version < "3.11"
 Requires-Dist: tflite-runtime; platform_machine == "armv7l"
 Requires-Dist: iotcore; extra == "backend"
+Requires-Dist: gpiozero>=2; extra == "pi"
 """
 
 
@@ -138,6 +139,7 @@ def test_each_python_has_a_list_of_wheels_by_hash_and_pip_is_none_of_them(unpack
 def test_what_is_required_is_asked_for_the_unit_and_not_for_this_machine(wheels, tmp_path, arch, python, names):
     made = wheel(tmp_path, "ronde", VERSION)
     assert [each.name for each in wheels.requirements_of(made, arch, python)] == names
+    assert [each.name for each in wheels.requirements_of(made, arch, python, wheels.EXTRA)] == [*names, "gpiozero"]
 
 
 @pytest.mark.parametrize(
