@@ -37,7 +37,7 @@ LIBRARIES: Final[Mapping[CameraKind, tuple[str, ...]]] = {
     "recorded": (),
     "simulated": (),
 }
-"""What a kind of camera needs of the system, and on a Pi the pins. ronde's own package cannot name it: no Debian has picamera2."""
+"""What a kind of camera, and on a Pi the pins, need of the system. ronde's package cannot name it: no Debian has picamera2."""
 
 
 @dataclass(frozen=True, slots=True)
