@@ -90,6 +90,7 @@ setup(
             "mypy>=1.13",
             "playwright>=1.49",
             "pytest>=8",
+            "pytest-xdist>=3.6",
             "ruff>=0.8",
         ],
     },

@@ -108,6 +108,7 @@ def senses(
     camera: Camera,
     rng: np.random.Generator,
     read: Read = blank,
+    *,
     started_at: datetime = STARTED_AT,
 ) -> Iterator[Arrival]:
     """All that arrives in a drive, in order; `read` gives the pictures, when they are wanted."""

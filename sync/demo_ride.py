@@ -130,7 +130,7 @@ class Ride:
             self.witness.drew(frame)
             return frame.pixels
 
-        return senses(self.drive, RECEIVER, Camera(fps=self._camera.fps), rng, read, started_at)
+        return senses(self.drive, RECEIVER, Camera(fps=self._camera.fps), rng, read, started_at=started_at)
 
     def _take(self, arrived: Fix | Exposure) -> float:
         """Feed what has arrived; its moment."""

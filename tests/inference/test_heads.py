@@ -11,7 +11,8 @@ from inference.heads import Head, heads_in, told
 
 
 def annotation(name, person, box, *, ahead_m=10.0, crowd=0):
-    return {"name": name, "thing": f"{person}-{name}-0", "part_of": person, "bbox": list(box), "iscrowd": crowd, "ahead_m": ahead_m}
+    who = {"name": name, "thing": f"{person}-{name}-0", "part_of": person}
+    return who | {"bbox": list(box), "iscrowd": crowd, "ahead_m": ahead_m}
 
 
 def test_a_head_is_covered_when_nine_tenths_of_it_are_and_faces_tell_where_it_looks():

@@ -438,9 +438,12 @@ def test_frames_kept_ahead_of_a_fix_tell_what_they_show_after_a_power_cut(tmp_pa
     events = [json.loads(payload) for (payload,) in db.conn.execute("SELECT payload FROM outbox ORDER BY seq")]
     for event in events:
         validate("event", event)
+    told = [event for event in events if event["type"] == "ronde.finding.v1"]
+    for event in told:
         assert event["data"]["properties"]["model"] == "c" * 64
         assert event["data"]["properties"]["position_source"] == "ahead_of_fix"
-    assert len(events) == 2
+    assert len(told) == 2
+    assert {event["type"] for event in events} == {"ronde.finding.v1", "ronde.grade.v1"}
     assert close_rounds(db, tmp_path, Recipients()) == 0
     db.close()
 
