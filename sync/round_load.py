@@ -25,9 +25,8 @@ BLOCKS: Final = 40
 THING_M: Final = 6.0
 """Along a street there is a thing so often."""
 SPEED_MPS: Final = 8.0
-SEEN: Final = 0.95
-"""What is there is found so often; it is another thing from one round to the next in one of a hundred cases."""
-REPLACED: Final = 0.01
+SEEN, REPLACED = 0.95, 0.001
+"""What is there is found so often; and it is replaced by another thing so often from one round to the next, once at most."""
 RECEIVER_M, LASTS_S, OWN_M = 2.0, 60.0, 0.4
 BEGAN_AT: Final = utc("2026-03-02T07:00:00")
 UNITS: Final = tuple(Unit("bench", f"car-{n:02d}", Path("/nowhere")) for n in range(1, 6))
@@ -63,14 +62,16 @@ class BulkTown:
 
     def street(self, one: Corner, other: Corner, round_: int) -> Sequence[Stands]:
         """What stands along a street in a round."""
-        chance = random.Random(f"{self._seed} {min(one, other)} {max(one, other)}")  # noqa: S311 - no secret
+        street = f"{self._seed} {min(one, other)} {max(one, other)}"
         things = []
         for n in range(round(BLOCK_M / THING_M)):
-            later = chance.random() < REPLACED * round_ / 10.0
-            drawn = chance if not later else random.Random(f"{self._seed} {one} {other} {n}")  # noqa: S311
-            label = drawn.choices(list(OFTEN), list(OFTEN.values()))[0]
+            chance = random.Random(f"{street} {n}")  # noqa: S311 - no secret
+            replaced = int(chance.expovariate(REPLACED))  # in this round another thing stands there
+            if round_ >= replaced:
+                chance = random.Random(f"{street} {n} later")  # noqa: S311
+            label = chance.choices(list(OFTEN), list(OFTEN.values()))[0]
             aside_m = 4.5 if label.startswith(("sign", "traffic")) else chance.uniform(-2.6, 2.6)
-            things.append(Stands(label, (n + chance.random()) * THING_M, aside_m, round(drawn.uniform(0.1, 1.4), 2)))
+            things.append(Stands(label, (n + chance.random()) * THING_M, aside_m, round(chance.uniform(0.1, 1.4), 2)))
         return things
 
 
