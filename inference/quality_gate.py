@@ -27,11 +27,11 @@ DARK_BRIGHTEST = 135.0
 BLUR_SKEW, BLUR_FRAMES = -0.10, 5
 """Steps between neighbours along the car's way are weak against those across it (see `_skew`): it moved too far meanwhile.
 The median of so many frames."""
-SUN_MOVES = 6
-"""Cells by which the sun moves at most from one photo to the next; one bright spot alone is a white wall."""
+SUN_FRAMES, SUN_SEEN, SUN_MOVES = 5, 3, 6
+"""The sun is seen in three of the latest five photos, then in two, and moves by so many cells at most: walls are soon passed."""
 SOFT = 0.54
 """Steps to the next pixel are hardly more than half of those to the next but one, in both directions: out of focus."""
-DIRTY, CLEAN = 0.13, 0.11
+DIRTY, CLEAN = 0.105, 0.09
 """Spread of the lane's texture (of its logarithm, between quartiles) that is no road's: from here on it is dirt, until it falls
 below the second."""
 STUCK, SMOOTH, STUCK_SHARE, FREE_SHARE = 4.0, 3.5, 0.22, 0.17
@@ -96,18 +96,20 @@ class Gate:
     _steps: deque[Floats] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _skies: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     _lasting: set[str] = field(default_factory=set)
+    _glares: bool = False
     _skews: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=BLUR_FRAMES))
     _taken: int = 0
-    _sun: tuple[int, int] | None = None
+    _suns: deque[tuple[int, int] | None] = field(default_factory=lambda: deque(maxlen=SUN_FRAMES))
 
     def take(self, glance: Glance) -> Judged:
         """The next frame."""
         zones = self._zones_of(glance)
         self._look_back(glance, zones)
-        reasons, before = self._momentary(glance, zones), {}
-        sun, self._sun = self._sun, None if "dark" in reasons else sun_of(glance)
-        if sun and self._sun and max(abs(sun[0] - self._sun[0]), abs(sun[1] - self._sun[1])) <= SUN_MOVES:
-            reasons, before = (*reasons, "glare"), {"glare": 1}
+        reasons, before = self._momentary(glance, zones), dict[str, int]()
+        self._suns.append(None if "dark" in reasons else sun_of(glance))
+        self._glares = _stays([sun for sun in self._suns if sun is not None], SUN_SEEN - self._glares)
+        if self._glares:
+            reasons, before = (*reasons, "glare"), {"glare": len(self._suns) - 1}
         self._taken += 1
         begun = self._last() if len(self._cells) == WINDOW and self._taken % EVERY == 0 else set()
         found = (*reasons, *self._lasting)
@@ -166,6 +168,12 @@ def is_dark(glance: Glance, zones: Zones) -> bool:
     if float(np.median(cells)) < DARK_MEDIAN or (sees_sky and float(np.percentile(cells, 95)) < DARK_BRIGHTEST):
         return True
     return zones.has_lane and float(np.median(cells[zones.lane])) < DARK_ROAD
+
+
+def _stays(suns: Sequence[tuple[int, int]], least: int) -> bool:
+    """Whether what is taken for the sun is seen often enough, and stays where it is."""
+    rows, columns = [sun[0] for sun in suns], [sun[1] for sun in suns]
+    return len(suns) >= least and max(max(rows) - min(rows), max(columns) - min(columns)) <= SUN_MOVES
 
 
 def is_blurred(skews: Sequence[tuple[float, float]]) -> bool:

@@ -15,14 +15,14 @@ REACH = 16
 SECTORS = 8
 CORE_R, HALO_R, RING_R = 1.5, 3.5, (2.5, 4.2)
 """Cells: the disc, its glow that washes out what lies behind, and where the light has fallen off on all sides."""
-AS_BRIGHT, MOST_AS_BRIGHT = 12.0, 0.08
+AS_BRIGHT, MOST_AS_BRIGHT = 12.0, 0.125
 """Levels; of all cells around at most so many are nearly as bright: an overcast sky is bright all over."""
-LEAST_FALL, MEAN_FALL = 10.0, (18.0, 66.0)
+LEAST_FALL, MEAN_FALL = 7.0, (16.0, 70.0)
 """Levels from the disc to the ring, in the brightest sector and on average: a white wall ends at once."""
-MOST_UNEVEN = 22.0
+MOST_UNEVEN = 30.0
 SATURATED, WARM = 250.0, 1.06
 """A low sun is either too bright for the sensor or more red than blue, by this factor; clouds and white walls are neither."""
-CORE_EDGES, HALO_EDGES = 6.5, 9.3
+CORE_EDGES, HALO_EDGES = 7.0, 9.3
 """Mean steps between pixels: the light lies over everything else."""
 
 _Y, _X = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1]

@@ -116,7 +116,7 @@ def test_a_frame_out_of_focus_is_blurred(view):
     assert said([glance(sharp.astype(np.uint8))])[0].reasons == ("blur",)
 
 
-def test_a_low_sun_is_told_with_the_second_frame_and_a_white_wall_is_no_sun():
+def test_a_low_sun_is_told_with_the_third_frame_and_a_white_wall_is_no_sun():
     def street(draw):
         rng = np.random.default_rng(3)
         picture = even(120).astype(np.float64) + rng.normal(0, 4, (300, 512, 3))
@@ -133,7 +133,10 @@ def test_a_low_sun_is_told_with_the_second_frame_and_a_white_wall_is_no_sun():
     def wall(picture):
         picture[40:130, 260:340] = 235
 
-    assert [each.reasons for each in said([street(sun)] * 2)] == [(), ("glare",)]
+    judged = said([street(sun)] * 3)
+    assert [each.reasons for each in judged] == [(), (), ("glare",)]
+    assert judged[-1].before == {"glare": 2}
+    assert said([street(sun), street(wall), street(wall), street(sun)])[-1].reasons == ()
     assert [each.reasons for each in said([street(wall)] * 3)] == [()] * 3
 
 
