@@ -236,7 +236,8 @@ def test_fault_7_a_connection_that_closes_is_lost_and_the_next_call_connects_aga
 
     with server(talk) as (port, connections), source(port) as made:
         assert [fix.taken_at.second for fix in (made.next_fix(2.0), made.next_fix(2.0))] == [0, 1]
-        with pytest.raises(GpsLost, match="closed the connection"):
+        # A server that closes before it has read all resets the connection.
+        with pytest.raises(GpsLost, match=r"closed the connection|the connection broke"):
             made.next_fix(2.0)
         assert [fix.taken_at.second for fix in fixes_of(made, 4)] == [2, 3, 4, 5]
         assert len(connections) == 3

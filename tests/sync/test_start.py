@@ -32,7 +32,7 @@ def loaded_by(*argv):
 def test_the_help_of_ronde_imports_no_bench():
     found = loaded_by("--help")
     assert not [name for name in found if name.startswith("sync.bench_") and name != "sync.bench_arguments"]
-    assert found & (SERVES | {"matplotlib", "sync.receiver", "sync.faults.programme"}) == set()
+    assert found & (SERVES | {"matplotlib", "sync.faults.programme"}) == set()
 
 
 @pytest.mark.parametrize("name", FOREIGN)
