@@ -79,11 +79,11 @@ def _regions(people: Sequence[Detection], signs: Sequence[Detection], width: int
     boxes = [_outwards(box, width, height) for box in plates if not _is_writing(box, signs, vehicles)]
     boxes += [_outwards(found.box, width, height) for found in people if found.label == "face"]
     boxes += [_outwards(_head(found.box, width, height), width, height) for found in people if found.label == "person"]
-    boxes += [_whole(band, width, height) for band in _bands(people, plates)]
+    boxes += [_whole(band, width, height) for band in _bands(people, plates, width, height)]
     return ((left, top, right, bottom) for left, top, right, bottom in boxes if left < right and top < bottom)
 
 
-def _bands(people: Sequence[Detection], plates: Sequence[Box]) -> Iterable[Box]:
+def _bands(people: Sequence[Detection], plates: Sequence[Box], width: int, height: int) -> Iterable[Box]:
     """Where the plates of vehicles must be of which none was found."""
     vehicles = [found for found in people if found.label == "vehicle"]
     known = [vehicle.box for vehicle in vehicles if any(belongs(plate, vehicle.box) for plate in plates)]
@@ -92,7 +92,19 @@ def _bands(people: Sequence[Detection], plates: Sequence[Box]) -> Iterable[Box]:
         wide, high = right - left, bottom - top
         certain = vehicle.score >= SURE and wide <= SIDE_ON * high
         if certain and box not in known and not any(_part_in(box, other) >= NESTED for other in known):
-            yield left + BAND[0] * wide, top + BAND[1] * high, left + BAND[2] * wide, top + BAND[3] * high
+            band = left + BAND[0] * wide, top + BAND[1] * high, left + BAND[2] * wide, top + BAND[3] * high
+            yield _to_the_edge(band, box, width, height)
+
+
+def _to_the_edge(band: Box, vehicle: Box, width: int, height: int) -> Box:
+    """Where the picture's edge cuts a vehicle, it does not end there, and neither does its band."""
+    edge_x, edge_y = EDGE_SHARE * width, EDGE_SHARE * height
+    return (
+        vehicle[0] if vehicle[0] <= edge_x else band[0],
+        band[1],
+        vehicle[2] if vehicle[2] >= width - edge_x else band[2],
+        vehicle[3] if vehicle[3] >= height - edge_y else band[3],
+    )
 
 
 def belongs(plate: Box, vehicle: Box) -> bool:

@@ -119,6 +119,16 @@ def test_of_a_vehicle_without_a_found_plate_the_band_is_hidden_where_it_must_be(
     assert 270 < band[3] < 300
 
 
+def test_a_vehicle_that_the_pictures_edge_cuts_may_have_its_plate_at_the_edge():
+    (whole,) = hide_in_street(Detection("vehicle", 0.9, (100, 100, 300, 300)))
+    (left,) = hide_in_street(Detection("vehicle", 0.9, (1, 100, 201, 300)))
+    (right,) = hide_in_street(Detection("vehicle", 0.9, (598, 100, 798, 300)))
+    (bottom,) = hide_in_street(Detection("vehicle", 0.9, (100, 399, 300, 599)))
+    assert (left[0], left[2]) == (1, whole[2] - 99)
+    assert (right[0], right[2]) == (whole[0] + 498, 798)
+    assert (bottom[1], bottom[3]) == (whole[1] + 299, 599)
+
+
 def test_of_a_vehicle_with_a_found_plate_no_more_than_the_plate_is_hidden():
     vehicle, plate = Detection("vehicle", 0.9, (100, 100, 300, 300)), Detection("plate", 0.4, (170, 240, 230, 260))
     assert hide_in_street(vehicle, plate) == hide_in_street(plate)
