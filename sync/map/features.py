@@ -197,6 +197,8 @@ def round_json(driven: RoundDriven) -> Json:
         "ended_at": driven.ended_at,
         "findings": driven.findings,
         "length_m": driven.length_m,
+        "last_seq": driven.last_seq,
+        "joined_seq": driven.joined_seq,
     }
 
 

@@ -20,7 +20,6 @@ from sync.event import now
 from sync.failure import DatabaseFailed, DatabaseRefused
 from sync.map.answers import as_json, asked_after, asked_of, page_of
 from sync.map.features import finding_feature, grade_feature, round_json, track_feature, unit_json
-from sync.map.joined import joined
 from sync.map.news import News
 from sync.map.question import BadQuestion
 from sync.map.thing_pages import ThingPages
@@ -139,12 +138,7 @@ class Pages:
         asked_of(request, ())
 
         def answer() -> Response:
-            numbers = joined(self.atlas, ROUNDS)
-            rounds = []
-            for each in self.atlas.rounds(ROUNDS):
-                last_seq, joined_seq = numbers.get((each.source, each.round_id), (0, 0))
-                rounds.append(round_json(each) | {"last_seq": last_seq, "joined_seq": joined_seq})
-            return as_json({"rounds": rounds})
+            return as_json({"rounds": [round_json(each) for each in self.atlas.rounds(ROUNDS)]})
 
         return await run_in_threadpool(answer)
 

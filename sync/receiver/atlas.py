@@ -32,7 +32,10 @@ UNIT: Final = (
     "health_fix_age_s, health_frames, health_refused, health_disk_free_bytes, health_temperature_c, health_time_source, "
     "outbox_rows, outbox_oldest_s FROM unit ORDER BY source"
 )
-ROUND: Final = "SELECT source, round_id, began_at, ended_at, findings, length_m FROM round ORDER BY began_at DESC LIMIT ?"
+ROUND: Final = (
+    "SELECT source, round_id, began_at, ended_at, findings, length_m, last_seq, joined_seq FROM round "
+    "ORDER BY began_at DESC LIMIT ?"
+)
 PHOTO: Final = "SELECT source, finding_id FROM evidence WHERE finding_id IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq"
 
 

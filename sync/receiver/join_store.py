@@ -34,7 +34,7 @@ DUE: Final = (
 FOUND: Final = (
     "SELECT seq, id, coalesce(seen_at, time), label, score, latitude_deg, longitude_deg, uncertainty_m, area_m2, severity, "
     "heading_deg, (SELECT thing FROM thing_history WHERE thing_history.seq = finding.seq) FROM finding "
-    "WHERE round_id = ? AND source = ? ORDER BY seq"
+    "WHERE round_id = ? AND source = ? AND label != 'hazard' ORDER BY seq"  # what a driver marks is no thing of the road
 )
 TRACK: Final = (
     'SELECT geojson, coalesce("from", time), coalesce("to", time), length_m, gaps FROM track WHERE round_id = ? AND source = ? '

@@ -167,7 +167,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class RoundDriven:
-    """A round of a unit: from its first to its last event, how many findings, how many metres of track."""
+    """A round of a unit: from its first to its last event, how many findings, how many metres of track.
+
+    `last_seq` is the number of its latest event; up to `joined_seq` its findings are joined into things.
+    """
 
     source: str
     round_id: str
@@ -175,6 +178,8 @@ class RoundDriven:
     ended_at: str
     findings: int
     length_m: float
+    last_seq: int
+    joined_seq: int
 
 
 @dataclass(frozen=True, slots=True)

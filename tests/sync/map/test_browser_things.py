@@ -53,6 +53,19 @@ def test_a_round_shows_what_it_saw_and_what_it_passed(joined_town, look):
         expect(page.locator("#shown")).to_contain_text("30 findings")
 
 
+def test_what_a_driver_marked_stays_with_its_note_after_its_round_is_joined(serve, found, join_now, look):
+    served = serve()
+    hazard = next(each for each in found if each.stream == "finding")
+    hazard.data["properties"] |= {"label": "hazard", "note": "un arbre sur la route"}
+    served.publish(*found)
+    join_now(served)
+    with look(served.address) as page:
+        live(page)
+        expect(rows(page)).to_have_count(30)
+        page.locator("#list button.row", has_text="Hazard").click()
+        expect(page.locator("#finding")).to_contain_text("un arbre sur la route")
+
+
 def test_what_a_person_says_stays(joined_town, look):
     with look(joined_town.address) as page:
         live(page)

@@ -151,6 +151,15 @@ def test_each_state_and_each_round_has_its_say(joins, atlas, speech):
     assert (atlas.thing(crack.id).state, atlas.thing(crack.id).missed) == ("seen_again", 0)
 
 
+def test_what_a_driver_marks_is_no_thing_of_the_road(joins, atlas, speech):
+    car = Car(speech, 1)
+    marked = car.finds("hole", street={"hole": ("hazard", 60.0, 1.0, None)}, note="un trou")
+    joins(*marked, *car.round("hole"))
+    joins(*Car(speech, 2).round())
+    assert [thing.label for thing in atlas.things()] == ["pothole"]
+    assert [(each.label, each.note) for each in atlas.findings(labels=["hazard"])] == [("hazard", "un trou")]
+
+
 def test_a_repair_is_seen_where_nothing_else_of_its_kind_is(joins, atlas, speech):
     joins(*Car(speech, 1).round("hole", "sign"))
     mended = {**STREET, "repair": ("patch", 60.5, 1.0, 0.6)}

@@ -84,6 +84,7 @@ class App {
       await this.loadSome("findings", { round: open.map((each) => each.round_id).join(","), after }, (told) => told.seq);
       this.findings.joined(this.findings.known);
     }
+    await pages("findings", { ...since, label: "hazard", limit: NEXT_PAGES }, MOST_FINDINGS, (features) => this.findings.put(features));
     return things.newest;
   }
 

@@ -52,10 +52,13 @@ export class Findings extends EventTarget {
     return fresh;
   }
 
-  /** Lets go of findings that are joined by now: their things stand for them. */
+  /** Lets go of findings that are joined by now: their things stand for them. What a driver marks stays what it is. */
   joined(rounds) {
     const upTo = new Map(rounds.map((each) => [roundKey(each.unit, each.round_id), each.joined_seq]));
-    const gone = [...this.all.values()].filter((each) => !each.isThing && each.told.seq <= (upTo.get(each.round) ?? 0));
+    const gone = [...this.all.values()].filter((each) => {
+      const told = each.told;
+      return !each.isThing && told.label !== "hazard" && told.seq <= (upTo.get(each.round) ?? 0);
+    });
     for (const { id } of gone) this.all.delete(id);
     if (!gone.length) return gone;
     this.edition += 1;
