@@ -5,6 +5,7 @@ and of all of them. A wet road mirrors the sky the more the flatter it is seen: 
 distance, against what this camera sees under a blue sky, when roads are dry.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,9 +32,11 @@ SUN_FRAMES, SUN_SEEN, SUN_MOVES = 5, 3, 6
 """The sun is seen in three of the latest five photos, then in two, and moves by so many cells at most: walls are soon passed."""
 SOFT = 0.54
 """Steps to the next pixel are hardly more than half of those to the next but one, in both directions: out of focus."""
-DIRTY, CLEAN = 0.105, 0.09
+DIRTY, CLEAN = 0.09, 0.085
 """Spread of the lane's texture (of its logarithm, between quartiles) that is no road's: from here on it is dirt, until it falls
 below the second."""
+QUARTILES = 1.349
+"""Between the quartiles of what is normally distributed, in standard deviations."""
 STUCK, SMOOTH, STUCK_SHARE, FREE_SHARE = 4.0, 3.5, 0.22, 0.17
 """A cell is covered if its brightness changes by fewer levels from frame to frame, and steps between its pixels are smaller than
 the second; the lens is, from one share of the cells on, until fewer than the other are."""
@@ -217,9 +220,15 @@ def _stuck_of(cells: Sequence[Floats], steps: Sequence[Floats]) -> float:
 
 
 def _spread_of(edges: Sequence[Floats], zones: Zones) -> float:
-    """Between the quartiles of what the lane's texture has that no road has."""
-    low, high = np.percentile(unlike(np.mean(np.array(edges), axis=0), zones), [25, 75])
-    return float(high - low)
+    """Between the quartiles of what the lane's texture has that no road has, less what so few frames have by chance.
+
+    Rough or cracked roads vary more from frame to frame, so more of it is left by chance in their mean.
+    """
+    seen = np.array(edges)
+    low, high = np.percentile(unlike(seen.mean(axis=0), zones), [25, 75])
+    varies = np.median((seen - seen.mean(axis=1, keepdims=True)).std(axis=0))
+    chance = QUARTILES * varies / math.sqrt(len(seen))
+    return math.sqrt(max(0.0, float(high - low) ** 2 - float(chance) ** 2))
 
 
 def _sky_of(glance: Glance, zones: Zones) -> tuple[float, float]:
