@@ -67,7 +67,7 @@ class RoundStore:
         self._outbox = Outbox(db)
         self._finder = Finder(db, round_id, roads_sha256)
         self._grader = Grader(db, round_id, self._tell)
-        self.windscreen = Windscreen(db)
+        self.windscreen = Windscreen(db, round_id)
         self._frames = 0
 
     def begin(self, started_at: datetime | None, software: str, models: Mapping[str, str], settings: Mapping[str, Any]) -> None:

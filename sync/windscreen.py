@@ -37,6 +37,7 @@ class Windscreen:
     """Judges the photos of one round. All calls come from the thread that opened the database."""
 
     db: Database
+    round_id: str
     scale: Scale = field(default_factory=Scale)
     _lens: Lens | None = None
     _gate: Gate | None = None
@@ -76,7 +77,7 @@ class Windscreen:
         if self._lens is None or self._gate is None:
             return
         drift = None if self._drift is None else [self._drift.pitch_deg, self._drift.yaw_deg, self._drift.moved]
-        value = json.dumps({"lens": _told(self._lens), "dry": self._gate.norm.medians, "drift": drift})
+        value = json.dumps({"round": self.round_id, "lens": _told(self._lens), "dry": self._gate.norm.medians, "drift": drift})
         self.db.conn.execute("INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)", [KEY, value])
 
     def _gate_of(self, lens: Lens) -> Gate:
@@ -93,10 +94,10 @@ class Windscreen:
         return self._gate
 
     def _known(self, lens: Lens) -> MappingProxyType[str, Any]:
-        """What an earlier round has left of this very calibration."""
+        """What another round has left of this very calibration: a replay that goes on begins as it began."""
         row = self.db.conn.execute("SELECT value FROM setting WHERE key = ?", [KEY]).fetchone()
         known: dict[str, Any] = json.loads(row[0]) if row else {}
-        return MappingProxyType(known if known.get("lens") == _told(lens) else {})
+        return MappingProxyType(known if known.get("lens") == _told(lens) and known.get("round") != self.round_id else {})
 
 
 def write_reasons(db: Database, judged: Judged, frame_id: Callable[[int], str]) -> None:

@@ -153,6 +153,21 @@ def test_photos_of_the_night_grade_nothing_and_say_so(unit):
     assert dusk["reasons"]["dark"] > 0
 
 
+@pytest.mark.parametrize(("round_id", "moved"), [("bbbbbbbb-7", True), (ROUND, False)])
+def test_what_a_camera_is_known_for_comes_from_other_rounds(unit, round_id, moved):
+    """A replay that was cut off late begins as it began the first time."""
+    db, _, _ = unit
+    known = {"round": round_id, "lens": [64, 48, 1.35, 6.0, 0.0, 63.0, LENS.k1], "dry": [], "drift": [3.0, 0.0, True]}
+    db.conn.execute("INSERT INTO setting (key, value) VALUES ('windscreen', ?)", [json.dumps(known)])
+    db.conn.commit()
+    store = begun(unit)
+    drive(store, 0, 120, NIGHT)
+    assert ("mount_moved" in store.windscreen.reasons()) is moved
+    store.finish()
+    ((left,),) = db.conn.execute("SELECT value FROM setting WHERE key = 'windscreen'").fetchall()
+    assert json.loads(left)["round"] == ROUND
+
+
 def test_a_town_grades_by_its_own_scale_and_streets(unit, tmp_path):
     db, _, _ = unit
     there = [[7.01, 43.55 + n * 0.0018] for n in (-1, 0)], [[7.01, 43.55 + n * 0.0009] for n in (1, 3)]
