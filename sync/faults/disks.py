@@ -103,9 +103,10 @@ def _recovers(car: Car, writer: Child, tally: Tally, name: str) -> float:
 
 
 def _gone(car: Car) -> int:
-    """How many frames have no photo any more."""
+    """How many frames have no photo any more. What is kept while the question is asked is not missing."""
+    kept = car.journal.kept
     held = {name for (name,) in rows(car.state / "ronde.db", "SELECT file FROM frame WHERE file IS NOT NULL")}
-    return car.journal.kept - len(held & {name for name, _ in list(car.journal.photos.values())})
+    return kept - len(held & {name for name, _ in list(car.journal.photos.values())})
 
 
 def _judge_order(car: Car, tally: Tally) -> None:
