@@ -1,6 +1,5 @@
 """Serves the map in a thread of its own, beside the receiver."""
 
-import asyncio
 import errno
 import ipaddress
 import re
@@ -14,19 +13,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import uvicorn
-
 from provisioning.log import events
 from sync.map.guard import LEAST_TOKEN, Guard, Guarded
-from sync.map.news import News
 from sync.map.options import MapRefused
 from sync.map.pages import Pages
 from sync.receiver.databases import open_atlas
 from sync.receiver.judging import open_judge
+from sync.web_server import PATIENCE_S, WebServer
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_CONNECTIONS: Final = 500
-PATIENCE_S: Final = 10.0
 TOKEN: Final = re.compile(r"[!-~]+")
 
 log = events("map")
@@ -113,7 +109,8 @@ def serving_map(db_url: str, place: MapPlace) -> Iterator[str]:
         door.close()
         raise
     pages = Pages(atlas, place.tiles, place.credit, judge)
-    server = _Server(_config(pages, place), pages.news)
+    app = Guarded(pages.app(), Guard(place.token, place.names), place.tile_host)
+    server = WebServer(app, pages.news, MOST_CONNECTIONS)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="map")
     thread.start()
     try:
@@ -128,40 +125,6 @@ def serving_map(db_url: str, place: MapPlace) -> Iterator[str]:
         atlas.close()
         judge.close()
         door.close()
-
-
-class _Server(uvicorn.Server):
-    """Says when it is up, and lets listeners go before it ends."""
-
-    def __init__(self, config: uvicorn.Config, news: News) -> None:
-        super().__init__(config)
-        self._news = news
-        self.up = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._news.close()
-        await asyncio.sleep(0)
-        await super().shutdown(sockets)
-
-
-def _config(pages: Pages, place: MapPlace) -> uvicorn.Config:
-    return uvicorn.Config(
-        Guarded(pages.app(), Guard(place.token, place.names), place.tile_host),
-        log_config=None,
-        access_log=False,  # an address may carry the token
-        lifespan="off",
-        ws="none",
-        http="h11",
-        loop="asyncio",
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=2,
-    )
 
 
 def _door(place: MapPlace) -> socket.socket:

@@ -8,8 +8,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, Final
 
-import uvicorn
-
 from provisioning.log import events
 from provisioning.settings import Settings
 from sync.panel.desk import Desk
@@ -21,10 +19,10 @@ from sync.panel.refusal import PanelRefused
 from sync.panel.rounds import routes_of
 from sync.panel.watch import Watch
 from sync.patrol_command import day_log
+from sync.web_server import PATIENCE_S, WebServer
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_CONNECTIONS: Final = 60
-PATIENCE_S: Final = 10.0
 IP_FREEBIND: Final = 15
 """linux/in.h: an address may be taken before the Wi-Fi is up."""
 
@@ -48,7 +46,7 @@ def serving_panel(settings: Settings, factory: Any = None) -> Iterator[str]:
             fittings = fittings_of(panel, watch.latest, desk, factory)
             more = routes_of(partial(day_log, settings))
             pages = Pages(settings.unit.name, Guard({panel.address}), desk, watch.latest, watch.step, more=more, news=news)
-            server = _Server(_config(pages, {panel.address}), news)
+            server = WebServer(Guarded(pages.app(), Guard({panel.address})), news, MOST_CONNECTIONS)
             thread = threading.Thread(target=server.run, kwargs={"sockets": doors}, name="panel")
             thread.start()
             try:
@@ -67,39 +65,6 @@ def serving_panel(settings: Settings, factory: Any = None) -> Iterator[str]:
     finally:
         for door in doors:
             door.close()
-
-
-class _Server(uvicorn.Server):
-    """Says when it is up, and lets open pages go before it ends."""
-
-    def __init__(self, config: uvicorn.Config, news: News) -> None:
-        super().__init__(config)
-        self._news = news
-        self.up = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._news.close()
-        await super().shutdown(sockets)
-
-
-def _config(pages: Pages, hosts: set[str]) -> uvicorn.Config:
-    return uvicorn.Config(
-        Guarded(pages.app(), Guard(hosts)),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        http="h11",
-        loop="asyncio",
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=2,
-    )
 
 
 def _doors(address: str, port: int) -> list[socket.socket]:
