@@ -34,124 +34,84 @@ class _Shown(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+MEASURES: Final = {
+    "line": "frames/s, CPU per frame by stage, share spent inside invoke()",
+    "spacing": "gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed",
+    "faults": "the programme of faults, a table, 1 where a row fails",
+    "outbox": "durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed",
+    "street": "how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed",
+    "model": "an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed",
+    "findings": "places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed",
+    "rounds": "what is new, repaired and unchanged between two rounds, a million findings joined, 3 where a goal is missed",
+    "quality": "each reason for which a photo grades nothing, in all weathers of the street, 3 where a goal is missed",
+    "grade": "grades with perfect boxes beside those of the truth, 3 where a goal is missed",
+    "start": "from the start of `ronde capture` to its first photo, and from SIGTERM to its end, 3 where a goal is missed",
+    "alert": "from the first frame of a fire to the broker, with a backlog in the way, 3 where the goal is missed",
+    "bytes": "what a kilometre costs over the air, events and pictures, 3 where a goal is missed",
+    "fleet": "200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost",
+    "map": "how soon 10,000 findings and a filter are on the screen, in a real browser, 3 where a goal is missed",
+}
+"""What each measures."""
+
+
 def add_bench_options(command: argparse.ArgumentParser) -> None:
     """Adds the bench's name and the options of all benches; each is None where it was not given."""
     command.add_argument(
         "name",
-        choices=[
-            "line",
-            "spacing",
-            "faults",
-            "outbox",
-            "street",
-            "model",
-            "findings",
-            "rounds",
-            "quality",
-            "grade",
-            "start",
-            "alert",
-            "bytes",
-            "fleet",
-            "map",
-        ],
-        help="line: frames/s, CPU per frame by stage, share spent inside invoke(); "
-        "spacing: gaps between photos against simulated truth, beside the naive trigger, 3 where a goal is missed; "
-        "faults: the programme of faults, a table, 1 where a row fails; "
-        "outbox: durable inserts/s, drain/s beside a bare publisher, bytes written, 3 where a goal is missed; "
-        "street: how the simulated street is drawn, and recall on it beside recall on real pictures, 3 where a goal is missed; "
-        "model: an invoke by threads and runtime, a look by stage with 0 to 4 vehicles in view, 3 where a goal is missed; "
-        "findings: places, radii and merging on the street, with perfect boxes and with the model's, 3 where a goal is missed; "
-        "rounds: what is new, repaired and unchanged between two rounds, a million findings joined, 3 where a goal is missed; "
-        "quality: each reason for which a photo grades nothing, in all weathers of the street, 3 where a goal is missed; "
-        "grade: grades with perfect boxes beside those of the truth, 3 where a goal is missed; "
-        "start: from the start of `ronde capture` to its first photo, and from SIGTERM to its end, 3 where a goal is missed; "
-        "alert: from the first frame of a fire to the broker, with a backlog in the way, 3 where the goal is missed; "
-        "bytes: what a kilometre costs over the air, events and pictures, 3 where a goal is missed; "
-        "fleet: 200 units and one or two receivers on SQLite or PostgreSQL: events/s, lag, one killed; 1 where an event is lost; "
-        "map: how soon 10,000 findings and a filter are on the screen, in a real browser, 3 where a goal is missed",
+        choices=list(MEASURES),
+        help="; ".join(f"{name}: {does}" for name, does in MEASURES.items()),
     )
     line = command.add_argument_group("line")
     line.add_argument("--drive", type=Path, metavar="DRIVE", help="a recorded drive (default: one that is drawn)")
     line.add_argument("--config", type=Path, metavar="FILE", help="configuration (default: none)")
     spacing = command.add_argument_group("spacing")
-    spacing.add_argument(
+    _add_number(
+        spacing,
         "--seconds",
-        type=float,
-        metavar="S",
-        action=_Shown,
-        shown=_Default("sync.bench_spacing.SECONDS", "g"),
-        help="length of each simulated drive (default: %(shown)s)",
+        float,
+        _Default("sync.bench_spacing.SECONDS", "g"),
+        "length of each simulated drive (default: %(shown)s)",
     )
-    spacing.add_argument(
-        "--seeds",
-        type=int,
-        metavar="N",
-        action=_Shown,
-        shown=_Default("sync.bench_spacing.SEEDS"),
-        help="how many drives of each case (default: %(shown)s)",
+    _add_number(
+        spacing, "--seeds", int, _Default("sync.bench_spacing.SEEDS"), "how many drives of each case (default: %(shown)s)"
     )
     faults = command.add_argument_group("faults")
     faults.add_argument("--only", nargs="+", metavar="ROW", help="these rows (default: all)")
     faults.add_argument("--load", choices=["short", "full"], help="how many faults in each row (default: full)")
-    faults.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        action=_Shown,
-        shown=_Default("sync.faults.programme.SEED"),
-        help="of what is left to chance (default: %(shown)s)",
-    )
+    _add_number(faults, "--seed", int, _Default("sync.faults.programme.SEED"), "of what is left to chance (default: %(shown)s)")
     outbox = command.add_argument_group("outbox")
-    outbox.add_argument(
+    _add_number(
+        outbox,
         "--behind",
-        type=int,
-        metavar="N",
-        action=_Shown,
-        shown=_Default("sync.bench_outbox.ROWS", ","),
-        help="rows behind what is drained the second time (default: %(shown)s)",
+        int,
+        _Default("sync.bench_outbox.ROWS", ","),
+        "rows behind what is drained the second time (default: %(shown)s)",
     )
     street = command.add_argument_group("street")
-    street.add_argument(
+    _add_number(
+        street,
         "--hours",
-        type=float,
-        metavar="H",
-        action=_Shown,
-        shown=_Default("sync.bench_street.HOURS", "g"),
-        help="of driving over which memory is watched (default: %(shown)s)",
+        float,
+        _Default("sync.bench_street.HOURS", "g"),
+        "of driving over which memory is watched (default: %(shown)s)",
     )
-    street.add_argument(
-        "--pictures",
-        type=int,
-        metavar="N",
-        action=_Shown,
-        shown=_Default("sync.bench_street.PICTURES"),
-        help="drawn for the models (default: %(shown)s)",
-    )
+    _add_number(street, "--pictures", int, _Default("sync.bench_street.PICTURES"), "drawn for the models (default: %(shown)s)")
     findings = command.add_argument_group("findings, rounds, quality, grade")
-    findings.add_argument(
+    _add_number(
+        findings,
         "--towns",
-        type=int,
-        metavar="N",
-        action=_Shown,
-        shown=_Default("sync.bench_findings.TOWNS"),
-        help="towns that are driven (default: %(shown)s; quality 3, grade 8)",
+        int,
+        _Default("sync.bench_findings.TOWNS"),
+        "towns that are driven (default: %(shown)s; quality 3, grade 8)",
     )
-    findings.add_argument(
-        "--drawn",
-        type=int,
-        metavar="N",
-        action=_Shown,
-        shown=_Default("sync.bench_findings.DRAWN"),
-        help="pictures drawn for the model (default: %(shown)s)",
+    _add_number(
+        findings, "--drawn", int, _Default("sync.bench_findings.DRAWN"), "pictures drawn for the model (default: %(shown)s)"
     )
     add_round_options(command)
     start = command.add_argument_group("start")
-    start.add_argument(
-        "--starts",
-        type=int,
-        metavar="N",
-        action=_Shown,
-        shown=_Default("sync.bench_start.STARTS"),
-        help="of the capture (default: %(shown)s)",
-    )
+    _add_number(start, "--starts", int, _Default("sync.bench_start.STARTS"), "of the capture (default: %(shown)s)")
+
+
+def _add_number(group: Any, option: str, kind: type, default: _Default, does: str) -> None:
+    metavar = {"seconds": "S", "hours": "H"}.get(option.removeprefix("--"), "N")
+    group.add_argument(option, type=kind, metavar=metavar, action=_Shown, shown=default, help=does)

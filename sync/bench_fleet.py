@@ -70,7 +70,7 @@ class Place:
     ask: Callable[[str], int]
 
 
-def command(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Runs the bench for the command line; 1 where something was lost or came twice."""
     result = bench_fleet()
     print(json.dumps(result) if args.json else in_words(result))

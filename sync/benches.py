@@ -1,10 +1,12 @@
 """`ronde bench NAME`: which bench takes which options, and how its result is printed."""
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TextIO
+from functools import partial
+from typing import Any, TextIO
 
 from provisioning.settings import read_settings
 from sync.bar import Bar
@@ -53,8 +55,7 @@ def _bench_spacing(args: argparse.Namespace) -> int:
     seeds = bench_spacing.SEEDS if args.seeds is None else args.seeds
     with Bar("bench spacing") as progress:
         result = bench_spacing.bench_spacing(seconds, seeds, progress)
-    print(json.dumps(result) if args.json else bench_spacing.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
+    return _say(args, result, bench_spacing.in_words(result))
 
 
 def _bench_faults(args: argparse.Namespace) -> int:
@@ -75,8 +76,7 @@ def _bench_street(args: argparse.Namespace) -> int:
     pictures = bench_street.PICTURES if args.pictures is None else args.pictures
     with Bar("bench street") as progress:
         result = bench_street.bench_street(hours, pictures, progress)
-    print(json.dumps(result) if args.json else bench_street.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
+    return _say(args, result, bench_street.in_words(result))
 
 
 def _bench_findings(args: argparse.Namespace) -> int:
@@ -86,8 +86,7 @@ def _bench_findings(args: argparse.Namespace) -> int:
     drawn = bench_findings.DRAWN if args.drawn is None else args.drawn
     with Bar("bench findings") as progress:
         result = bench_findings.bench_findings(towns, drawn, progress)
-    print(json.dumps(result) if args.json else bench_findings.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
+    return _say(args, result, bench_findings.in_words(result))
 
 
 def _bench_model(args: argparse.Namespace) -> int:
@@ -95,64 +94,25 @@ def _bench_model(args: argparse.Namespace) -> int:
 
     with Bar("bench model") as progress:
         result = bench_model.bench_model(progress)
-    print(json.dumps(result) if args.json else bench_model.in_words(result))
-    return UNDONE if result["goals_missed"] else DONE
+    return _say(args, result, bench_model.in_words(result))
 
 
 def _bench_outbox(args: argparse.Namespace) -> int:
     from sync import bench_outbox
 
     result = bench_outbox.bench_outbox(bench_outbox.ROWS if args.behind is None else args.behind)
-    print(json.dumps(result) if args.json else bench_outbox.in_words(result))
+    return _say(args, result, bench_outbox.in_words(result))
+
+
+def _run(place: str, args: argparse.Namespace) -> int:
+    """A bench that prints its result itself."""
+    code: int = importlib.import_module(place).run(args)
+    return code
+
+
+def _say(args: argparse.Namespace, result: Mapping[str, Any], words: str) -> int:
+    print(json.dumps(result) if args.json else words)
     return UNDONE if result["goals_missed"] else DONE
-
-
-def _bench_fleet(args: argparse.Namespace) -> int:
-    from sync.bench_fleet import command
-
-    return command(args)
-
-
-def _bench_map(args: argparse.Namespace) -> int:
-    from sync.bench_map import run
-
-    return run(args)
-
-
-def _bench_quality(args: argparse.Namespace) -> int:
-    from sync.bench_quality import run
-
-    return run(args)
-
-
-def _bench_grade(args: argparse.Namespace) -> int:
-    from sync.bench_grade import run
-
-    return run(args)
-
-
-def _bench_rounds(args: argparse.Namespace) -> int:
-    from sync.bench_rounds import run
-
-    return run(args)
-
-
-def _bench_start(args: argparse.Namespace) -> int:
-    from sync.bench_start import run
-
-    return run(args)
-
-
-def _bench_alert(args: argparse.Namespace) -> int:
-    from sync.bench_alert import run
-
-    return run(args)
-
-
-def _bench_bytes(args: argparse.Namespace) -> int:
-    from sync.bench_bytes import run
-
-    return run(args)
 
 
 def _told(args: argparse.Namespace) -> TextIO:
@@ -167,13 +127,13 @@ BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "outbox": _bench_outbox,
     "street": _bench_street,
     "findings": _bench_findings,
-    "rounds": _bench_rounds,
-    "quality": _bench_quality,
-    "grade": _bench_grade,
-    "start": _bench_start,
-    "alert": _bench_alert,
-    "bytes": _bench_bytes,
-    "fleet": _bench_fleet,
-    "map": _bench_map,
+    "rounds": partial(_run, "sync.bench_rounds"),
+    "quality": partial(_run, "sync.bench_quality"),
+    "grade": partial(_run, "sync.bench_grade"),
+    "start": partial(_run, "sync.bench_start"),
+    "alert": partial(_run, "sync.bench_alert"),
+    "bytes": partial(_run, "sync.bench_bytes"),
+    "fleet": partial(_run, "sync.bench_fleet"),
+    "map": partial(_run, "sync.bench_map"),
     "model": _bench_model,
 }
